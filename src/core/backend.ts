@@ -1,0 +1,145 @@
+/**
+ * The contract of a store. Both stores keep every sentence of it; `test/conformance` holds them to it.
+ *
+ * Names here are whole: `<prefix>:<name>`, valid for writing (checked by `Blackboard`), as strings in the sense of
+ * `names.ts`. Patterns are whole too, the prefix's own glob characters escaped.
+ *
+ * Every method
+ * - ends within the store's `timeoutMs`, whatever the server or a lock does; `keys` and `follow` bound each step by it;
+ * - throws `BlackboardError`: `unavailable` if nothing was changed, `unknown` if a change was sent and no answer
+ *   came, `conflict` for a wrong type or an overflow, `config` for credentials or settings the store refuses,
+ *   `usage` for a value over the limit. No message holds a value, a payload or a password;
+ * - treats an expired key as absent.
+ *
+ * Each successful change of a value and each publish appends one entry to the board's log in the same atomic step:
+ * id, kind (`set`, `del`, `expired`, `message`), name, value or payload, by. Ids grow strictly within a board (one
+ * prefix). A change of only the time to live leaves value and existence alone and appends nothing. Values over
+ * `MAX_LOGGED_VALUE_BYTES` are logged without the value. Retention: the newest `history.messagesPerChannel` of each
+ * channel and the newest `history.changes` changes, none older than `history.maxAgeMs`.
+ */
+import type {
+  BackendStatus,
+  Bytes,
+  ChannelFacts,
+  Condition,
+  FollowState,
+  KeyFacts,
+  Message,
+  PublishResult,
+  Selection,
+  SetResult,
+  TtlMs,
+} from "./types.ts";
+
+/** Larger values are not copied into the log; their entry says so. 64 KiB. */
+export const MAX_LOGGED_VALUE_BYTES = 65_536;
+
+/** What a store needs to know of its board, beside where it is. */
+export interface BoardSettings {
+  /** The prefix, without its colon; may be empty. It names the board: log, ids and bookkeeping are per prefix. */
+  readonly prefix: string;
+  /** The bound of each operation, or of each step of a long one. */
+  readonly timeoutMs: number;
+  readonly history: {
+    /** 0: messages are delivered and not kept. */
+    readonly messagesPerChannel: number;
+    readonly changes: number;
+    readonly maxAgeMs: number;
+  };
+}
+
+/** Where the stores may differ; a test asserts each. Everything else is alike. */
+export interface Capabilities {
+  /** Larger values and payloads are refused (`usage`). */
+  readonly maxValueBytes: number;
+  /** Clients that know nothing of timmy-bb can share the board; what they write has no provenance. */
+  readonly foreignClients: boolean;
+}
+
+export interface Backend {
+  readonly capabilities: Capabilities;
+
+  /** The value, or `null` if absent. A key that is not a plain string: `conflict`. */
+  get(key: string): Promise<Buffer | null>;
+
+  /**
+   * Writes a value, its time to live and its log entry in one step, if the condition holds at that moment.
+   * Without a condition whatever was there is replaced, a foreign type too. With `"keep"` the present time to live
+   * stays. `{ if: "value" }` on an absent key does not hold.
+   */
+  set(key: string, value: Bytes, options: SetOptions): Promise<SetResult>;
+
+  /**
+   * Deletes the keys that exist, and returns how many did; a name given twice counts once. One log entry each.
+   * With `unwrittenSince`, a key goes only if its last write is timmy-bb's own and older than that moment
+   * (milliseconds since the epoch) when it is deleted; a foreign key never.
+   */
+  del(keys: readonly string[], options: DelOptions): Promise<number>;
+
+  /** How many of the names exist; a name given twice counts twice, as in Redis. */
+  exists(keys: readonly string[]): Promise<number>;
+
+  /**
+   * The matching keys, in batches, in no order. A key that exists during the whole listing comes exactly once; one that
+   * is written or deleted meanwhile comes at most once. The board's own bookkeeping never comes.
+   */
+  keys(pattern: string): AsyncIterable<readonly string[]>;
+
+  /** What is known of each key, in the order given; `null` for one that is absent. */
+  describe(keys: readonly string[]): Promise<ReadonlyArray<KeyFacts | null>>;
+
+  /** Milliseconds left (rounded up to 1), `null` if the key does not expire, `undefined` if it is absent. */
+  ttl(key: string): Promise<number | null | undefined>;
+
+  /** Sets the milliseconds to live, or `null`: none. False if the key is absent. */
+  expire(key: string, ttlMs: number | null): Promise<boolean>;
+
+  /**
+   * Adds to the decimal integer at the key (absent: 0) and returns the sum; the time to live stays, a new key has
+   * none. Numbers are 64-bit signed; a value that is not one (`01`, ` 1`, `1.0` are not), or a sum beyond: `conflict`.
+   */
+  incr(key: string, by: bigint, agent: string): Promise<bigint>;
+
+  /** Appends a message to the channel's log and hands it to every live follower. */
+  publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult>;
+
+  /**
+   * Follows channels from now on: every message logged, or sent by a foreign client, after `ready` comes exactly
+   * once, in order within a store. If the store goes away the follower says so, comes back by itself, and takes from the
+   * log what it missed.
+   */
+  follow(selection: Selection, options: FollowOptions): Follower;
+
+  /** The channels that match and have retained messages or live followers, each once, in no order. */
+  channels(pattern: string): Promise<readonly ChannelFacts[]>;
+
+  /** Which store answers and why, and the facts of every store that is in use. */
+  status(): Promise<BackendStatus>;
+
+  /** Lets go of files, sockets and timers; ends every follower. Safe to call twice; nothing may be called after. */
+  close(): Promise<void>;
+}
+
+export interface SetOptions {
+  readonly ttlMs: TtlMs;
+  readonly condition: Condition | null;
+  readonly agent: string;
+}
+
+export interface DelOptions {
+  readonly agent: string;
+  readonly unwrittenSince?: number;
+}
+
+export interface FollowOptions {
+  /** Told when the store goes away and when it is back. */
+  readonly onState: (state: FollowState) => void;
+}
+
+/** A running subscription. Iterate it once; leaving the loop closes it. */
+export interface Follower extends AsyncIterable<Message> {
+  /** Resolves when no message sent from now on can be missed; rejects if the store cannot be followed. */
+  readonly ready: Promise<void>;
+  /** Ends the iteration after what has already arrived. Safe to call twice. */
+  close(): Promise<void>;
+}

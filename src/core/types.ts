@@ -1,0 +1,120 @@
+/** The shapes both stores speak: what goes in, what comes out. */
+
+/** Any bytes. Values and payloads are never trimmed, re-encoded or interpreted. */
+export type Bytes = Uint8Array;
+
+/** Which of the two stores. */
+export type StoreName = "redis" | "memory";
+
+/** Milliseconds to live; `null`: for ever; `"keep"`: what the key has now (for ever, if it is new). */
+export type TtlMs = number | null | "keep";
+
+/** What must be true for a `set` to happen. */
+export type Condition =
+  | { readonly if: "absent" }
+  | { readonly if: "present" }
+  | { readonly if: "value"; readonly value: Bytes };
+
+/** Who wrote something and when. `null`: not known, because a foreign client wrote it. */
+export interface Provenance {
+  /** The agent that wrote last. Attribution, not authentication. */
+  readonly by: string | null;
+  /** When, in milliseconds since the epoch. */
+  readonly at: number | null;
+}
+
+/** What became of a `set`. */
+export type SetResult =
+  /** Written, as this log entry. */
+  | { readonly written: true; readonly id: string }
+  /** The condition did not hold; who wrote the present value (`null`s if there is none, or it is foreign). */
+  | ({ readonly written: false } & Provenance);
+
+/** What a listing tells about a key. */
+export interface KeyFacts extends Provenance {
+  readonly key: string;
+  /** Milliseconds left; `null`: does not expire. */
+  readonly ttlMs: number | null;
+  /** Bytes of the value; `null` for a foreign key that is not a plain string. */
+  readonly size: number | null;
+}
+
+/** What became of a `publish`. */
+export interface PublishResult {
+  /** Live followers it reached. */
+  readonly receivers: number;
+  /** Its entry in the log. */
+  readonly id: string;
+}
+
+/** A message as a follower gets it. */
+export interface Message {
+  readonly channel: string;
+  readonly payload: Buffer;
+  /** Its log entry; `null` for a foreign client's plain PUBLISH, which no log holds. */
+  readonly id: string | null;
+  /** Who sent it; `null` for a foreign client. */
+  readonly by: string | null;
+  /** When it was sent (foreign: received), in milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** What to follow. */
+export interface Selection {
+  /** Channels by their exact names. */
+  readonly channels: readonly string[];
+  /** Channels by Redis globs. */
+  readonly patterns: readonly string[];
+}
+
+/** What a follower says about its store. */
+export type FollowState =
+  /** The store is away; messages will be caught up from the log when it is back. */
+  | { readonly state: "away"; readonly store: StoreName; readonly reason: string }
+  /** It is back; `recovered` messages were sent meanwhile and follow now. */
+  | {
+      readonly state: "back";
+      readonly store: StoreName;
+      readonly awayMs: number;
+      readonly recovered: number;
+    };
+
+/** A channel with retained messages or live followers. */
+export interface ChannelFacts {
+  readonly channel: string;
+  /** Retained messages. */
+  readonly messages: number;
+  /** Live followers, patterns included. On redis, foreign clients' patterns cannot be seen and are not counted. */
+  readonly followers: number;
+  /** The newest retained message; `null` if there is none. */
+  readonly lastId: string | null;
+}
+
+/** What `status` shows of one store. Values are short texts or numbers, never secrets. */
+export interface StoreStatus {
+  readonly store: StoreName;
+  /** Where it is: a URL without password, or a file. */
+  readonly place: string;
+  /** Round trip of one small read, in milliseconds. */
+  readonly latencyMs: number;
+  /** Keys of this board now. */
+  readonly keys: number;
+  /** Retained messages of this board, over all channels. */
+  readonly messages: number;
+  /** Channels with retained messages. */
+  readonly channels: number;
+  /** Live followers of this board that timmy-bb can see. */
+  readonly followers: number;
+  /** Changes and messages written here because redis was away; always 0 on redis. */
+  readonly unsynced: number;
+  /** More about the store itself: version, durability, memory, file size. */
+  readonly facts: Readonly<Record<string, string | number>>;
+}
+
+/** Which store answers, why, and the facts of each store in use. */
+export interface BackendStatus {
+  readonly store: StoreName;
+  /** One sentence: why this store. */
+  readonly why: string;
+  readonly stores: readonly StoreStatus[];
+}
