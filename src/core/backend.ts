@@ -71,8 +71,8 @@ export interface Backend {
 
   /**
    * Deletes the keys that exist, and returns how many did; a name given twice counts once. One log entry each.
-   * With `unwrittenSince`, a key goes only if its last write is timmy-bb's own and older than that moment
-   * (milliseconds since the epoch) when it is deleted; a foreign key never.
+   * With `unwrittenForMs`, a key goes only if its last write is timmy-bb's own and, by the store's clock, at least
+   * that long ago when it is deleted; a foreign key never.
    */
   del(keys: readonly string[], options: DelOptions): Promise<number>;
 
@@ -113,6 +113,12 @@ export interface Backend {
   /** The channels that match and have retained messages or live followers, each once, in no order. */
   channels(pattern: string): Promise<readonly ChannelFacts[]>;
 
+  /**
+   * The one store for steps that belong together (list, then delete), so that they never run half here and half there.
+   * Only `auto` has more than itself to offer.
+   */
+  pin(): Promise<Backend>;
+
   /** Which store answers and why, and the facts of every store that is in use. */
   status(): Promise<BackendStatus>;
 
@@ -128,7 +134,7 @@ export interface SetOptions {
 
 export interface DelOptions {
   readonly agent: string;
-  readonly unwrittenSince?: number;
+  readonly unwrittenForMs?: number;
 }
 
 export interface FollowOptions {

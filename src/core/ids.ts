@@ -14,7 +14,8 @@ export function idToNumber(id: string): number | null {
   const parts = /^(\d{1,13})-(\d{1,4})$/.exec(id);
   if (parts === null) return null;
   const sequence = Number(parts[2]);
-  return sequence < IDS_PER_MS ? Number(parts[1]) * IDS_PER_MS + sequence : null;
+  const number = Number(parts[1]) * IDS_PER_MS + sequence;
+  return sequence < IDS_PER_MS && Number.isSafeInteger(number) ? number : null;
 }
 
 export function numberToId(number: number): string {

@@ -4,7 +4,7 @@
 export class Queue<Item> implements AsyncIterable<Item> {
   #items: Item[] = [];
   #ended = false;
-  #failure: unknown;
+  #failure: { readonly error: unknown } | null = null;
   #wake: (() => void) | null = null;
 
   push(item: Item): void {
@@ -22,7 +22,7 @@ export class Queue<Item> implements AsyncIterable<Item> {
   /** The loop throws this once it has taken what is there. */
   fail(error: unknown): void {
     if (this.#ended) return;
-    this.#failure = error;
+    this.#failure = { error };
     this.end();
   }
 
@@ -32,7 +32,7 @@ export class Queue<Item> implements AsyncIterable<Item> {
       this.#items = [];
       yield* items;
       if (this.#items.length > 0) continue;
-      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#failure !== null) throw this.#failure.error;
       if (this.#ended) return;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

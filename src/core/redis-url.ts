@@ -27,7 +27,8 @@ export function parseRedisUrl(url: string): RedisAddress {
   const scheme = /^(redis|rediss|unix):\/\//.exec(url);
   if (scheme === null) throw usageError("the redis URL is not one", EXPECTED);
   const rest = url.slice(scheme[0].length);
-  const at = rest.lastIndexOf("@");
+  const isBarePath = scheme[1] === "unix" && rest.startsWith("/"); // an @ belongs to the path
+  const at = isBarePath ? -1 : rest.lastIndexOf("@");
   const login = parseLogin(at < 0 ? "" : rest.slice(0, at));
   const place = rest.slice(at + 1);
   if (scheme[1] === "unix") return { ...unixPlace(place), ...login };
@@ -47,7 +48,7 @@ function parseLogin(login: string): Pick<RedisAddress, "username" | "password"> 
 type Place = Omit<RedisAddress, "username" | "password">;
 
 function networkPlace(place: string, tls: boolean): Place {
-  const parts = /^(\[[0-9a-fA-F:.%]+\]|[^:/?#[\]\s]*)(?::([^/?#]*))?(?:\/([^?#]*))?$/.exec(place);
+  const parts = /^(\[[0-9a-fA-F:.%]+\]|[^:/?#[\]\s\p{Cc}]*)(?::([^/?#]*))?(?:\/([^?#]*))?$/u.exec(place);
   if (parts === null) throw usageError("the redis URL cannot be read", EXPECTED);
   const host = parts[1] || "localhost";
   const port = parts[2] === undefined ? 6379 : wholeNumber("port", parts[2], 1, 65_535);
@@ -57,16 +58,27 @@ function networkPlace(place: string, tls: boolean): Place {
 }
 
 function unixPlace(place: string): Place {
-  const [path = "", query = ""] = place.split("?", 2);
+  const parts = /^([^?]*)(?:\?(.*))?$/s.exec(place);
+  const path = parts?.[1] ?? "";
   if (!path.startsWith("/")) throw usageError("the redis URL needs an absolute socket path", EXPECTED);
-  const db = parseDb(query === "" ? undefined : /^db=(.*)$/.exec(query)?.[1]);
+  const db = parseDb(queryDb(parts?.[2] ?? ""));
   const socketPath = decode(path);
+  if (/\p{Cc}/u.test(socketPath))
+    throw usageError("the redis URL has a control character in its path", EXPECTED);
   return {
     tls: false,
     target: { socketPath },
     db,
     shown: `unix://${socketPath}${db === 0 ? "" : `?db=${db}`}`,
   };
+}
+
+/** The database a socket's query names; any other query would be cut off silently, so it is refused. */
+function queryDb(query: string): string | undefined {
+  if (query === "") return undefined;
+  const db = /^db=(.*)$/s.exec(query)?.[1];
+  if (db === undefined) throw usageError("the redis URL cannot be read", EXPECTED);
+  return db;
 }
 
 function parseDb(text: string | undefined): number {

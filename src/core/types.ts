@@ -33,6 +33,8 @@ export type SetResult =
 /** What a listing tells about a key. */
 export interface KeyFacts extends Provenance {
   readonly key: string;
+  /** Since the last write, in milliseconds by the store's own clock; `null` if `at` is. */
+  readonly ageMs: number | null;
   /** Milliseconds left; `null`: does not expire. */
   readonly ttlMs: number | null;
   /** Bytes of the value; `null` for a foreign key that is not a plain string. */

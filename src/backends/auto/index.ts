@@ -1,0 +1,166 @@
+/**
+ * `auto`: redis when it answers within 300 ms, else – if the settings allow – the file. The choice is made anew for
+ * each operation, before anything is sent; once a command is on its way there is no second store for it.
+ *
+ * What decides who wins fails closed: with redis out of reach two agents could each win, one on either store.
+ */
+import type {
+  Backend,
+  Capabilities,
+  DelOptions,
+  Follower,
+  FollowOptions,
+  SetOptions,
+} from "../../core/backend.ts";
+import { BlackboardError, reasonOf } from "../../core/errors.ts";
+import type { BackendStatus, Bytes, Selection } from "../../core/types.ts";
+import { hasUnsynced } from "../memory/unsynced.ts";
+import type { BackendSettings } from "../open.ts";
+import { UnreachableError } from "../redis/errors.ts";
+import { createRedis, type RedisBackend } from "../redis/index.ts";
+import { followBoth } from "./follow.ts";
+
+/** How long redis may take to answer before it counts as unreachable. */
+const REACH_MS = 300;
+
+/** @throws BlackboardError `unavailable` if neither store can be used, `config` if redis refuses us */
+export async function openAuto(settings: BackendSettings): Promise<Backend> {
+  const backend = new AutoBackend(settings, createRedis(settings));
+  await backend.choose();
+  return backend;
+}
+
+class AutoBackend implements Backend {
+  readonly #settings: BackendSettings;
+  readonly #redis: RedisBackend;
+  #memory: Promise<Backend> | null = null;
+  #toldOfUnsynced = false;
+
+  constructor(settings: BackendSettings, redis: RedisBackend) {
+    this.#settings = settings;
+    this.#redis = redis;
+  }
+
+  /** What both stores can hold: a value that redis alone would take could not be written during a fallback. */
+  get capabilities(): Capabilities {
+    return this.#redis.capabilities;
+  }
+
+  async get(key: string) {
+    return (await this.choose()).get(key);
+  }
+
+  async set(key: string, value: Bytes, options: SetOptions) {
+    const backend =
+      options.condition === null ? await this.choose() : await this.#decider("a conditional set");
+    return backend.set(key, value, options);
+  }
+
+  async del(keys: readonly string[], options: DelOptions) {
+    return (await this.choose()).del(keys, options);
+  }
+
+  async exists(keys: readonly string[]) {
+    return (await this.choose()).exists(keys);
+  }
+
+  async *keys(pattern: string) {
+    yield* (await this.choose()).keys(pattern);
+  }
+
+  async describe(keys: readonly string[]) {
+    return (await this.choose()).describe(keys);
+  }
+
+  async ttl(key: string) {
+    return (await this.choose()).ttl(key);
+  }
+
+  async expire(key: string, ttlMs: number | null) {
+    return (await this.choose()).expire(key, ttlMs);
+  }
+
+  async incr(key: string, by: bigint, agent: string) {
+    return (await this.#decider("incr")).incr(key, by, agent);
+  }
+
+  async publish(channel: string, payload: Bytes, agent: string) {
+    return (await this.choose()).publish(channel, payload, agent);
+  }
+
+  follow(selection: Selection, options: FollowOptions): Follower {
+    const file = this.#openMemory().then((memory) => memory.follow(selection, options));
+    return followBoth(this.#redis.followPatiently(selection, options), file, this.#settings.onNotice);
+  }
+
+  async channels(pattern: string) {
+    return (await this.choose()).channels(pattern);
+  }
+
+  async status(): Promise<BackendStatus> {
+    const chosen = await this.choose();
+    const status = await chosen.status();
+    const isRedis = chosen === this.#redis;
+    const why = isRedis ? "redis answered" : "redis is unreachable, so the file stands in";
+    // A file with unsynced writes is part of the picture; one without would be opened for nothing.
+    const showFile = isRedis && hasUnsynced(this.#settings.memoryPath);
+    const file = showFile ? (await (await this.#openMemory()).status()).stores : [];
+    return { store: status.store, why: `auto: ${why}`, stores: [...status.stores, ...file] };
+  }
+
+  /** One store for steps that belong together. */
+  async pin(): Promise<Backend> {
+    return this.choose();
+  }
+
+  async close(): Promise<void> {
+    const memory = await this.#memory?.catch(() => null);
+    await Promise.all([this.#redis.close(), memory?.close()]);
+  }
+
+  /** The store for an operation that either can do. */
+  async choose(): Promise<Backend> {
+    try {
+      await this.#redis.connect(Math.min(REACH_MS, this.#settings.timeoutMs));
+      this.#tellOfUnsynced();
+      return this.#redis;
+    } catch (error) {
+      if (!(error instanceof UnreachableError) || !this.#settings.fallback) throw error;
+      const memory = await this.#openMemory();
+      this.#settings.onNotice(`${error.message}; using ${this.#settings.memoryPath} instead`);
+      return memory;
+    }
+  }
+
+  /** The store for an operation that decides who wins: redis or nothing. */
+  async #decider(operation: string): Promise<Backend> {
+    try {
+      await this.#redis.connect(this.#settings.timeoutMs);
+      return this.#redis;
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+      throw new BlackboardError(
+        "unavailable",
+        `${reasonOf(error)}; ${operation} is not decided on the file, two could win`,
+        {
+          hint: "--backend memory decides on the file, if every agent uses it",
+          cause: error,
+        },
+      );
+    }
+  }
+
+  #openMemory(): Promise<Backend> {
+    this.#memory ??= import("../memory/index.ts").then(({ openMemory }) =>
+      openMemory({ ...this.#settings, path: this.#settings.memoryPath, flagUnsynced: true }),
+    );
+    return this.#memory;
+  }
+
+  #tellOfUnsynced(): void {
+    if (this.#toldOfUnsynced) return;
+    this.#toldOfUnsynced = true;
+    if (!hasUnsynced(this.#settings.memoryPath)) return;
+    this.#settings.onNotice(`${this.#settings.memoryPath} holds writes made while redis was away`);
+  }
+}

@@ -1,0 +1,376 @@
+/**
+ * The blackboard as programs and commands use it: validates names, applies the prefix and the defaults, and
+ * delegates to a store. It knows neither which store that is nor who calls.
+ */
+import type { Backend, Capabilities, Follower } from "./core/backend.ts";
+import { BlackboardError, usageError } from "./core/errors.ts";
+import { escapeGlob, isPattern } from "./core/glob.ts";
+import { checkKnownName, checkNewName, checkPattern, OWN_ROOT } from "./core/names.ts";
+import type {
+  BackendStatus,
+  ChannelFacts,
+  Condition,
+  FollowState,
+  KeyFacts,
+  Message,
+  PublishResult,
+  Selection,
+  SetResult,
+  TtlMs,
+} from "./core/types.ts";
+import { checkIncrement, checkTtl, toBytes, type Value } from "./core/values.ts";
+
+/** Options of {@link Blackboard.set}. */
+export interface SetValueOptions {
+  /** Milliseconds to live; `null`: for ever; `"keep"`: what the key has. Default: the board's `ttl_seconds`. */
+  readonly ttlMs?: TtlMs;
+  /** Write only if the key is absent, or only if it is present. */
+  readonly if?: "absent" | "present";
+  /** Write only if this is the present value, byte for byte. */
+  readonly ifValue?: Value;
+}
+
+/** Options of {@link Blackboard.clear}. */
+export interface ClearOptions {
+  /** Only keys not written for this many milliseconds; a key a foreign client wrote never counts as old. */
+  readonly unwrittenForMs?: number;
+  /** Delete nothing and throw `conflict` if more than this many keys match. */
+  readonly max?: number;
+  /** Count what would be deleted, delete nothing. */
+  readonly dryRun?: boolean;
+}
+
+/** Options of {@link Blackboard.subscribe}. */
+export interface SubscribeOptions {
+  /** Ends the subscription. */
+  readonly signal?: AbortSignal;
+  /** Told when the store goes away and when it is back. */
+  readonly onState?: (state: FollowState) => void;
+}
+
+/** Called with each message of a channel. What it throws, or rejects with, is an unhandled rejection. */
+export type MessageListener = (message: Message) => void | Promise<void>;
+
+/** How a board names things and what it does unless told otherwise. */
+export interface BoardDefaults {
+  readonly prefix: string;
+  readonly ttlMs: number | null;
+  readonly agent: string;
+}
+
+/** One board: a map of keys and a log of messages. Get one from `openBlackboard` or `getBlackboard`. */
+export class Blackboard {
+  readonly #backend: Backend;
+  readonly #defaults: BoardDefaults;
+  /** What whole names begin with: `<prefix>:`, or nothing. */
+  readonly #root: string;
+  readonly #listeners = new Map<string, Map<MessageListener, Follower>>();
+  #markClosed: () => void = () => {};
+  /** Resolves when the board is closed. */
+  readonly closed: Promise<void>;
+
+  constructor(backend: Backend, defaults: BoardDefaults) {
+    this.#backend = backend;
+    this.#defaults = defaults;
+    this.#root = defaults.prefix === "" ? "" : `${defaults.prefix}:`;
+    this.closed = new Promise((resolve) => {
+      this.#markClosed = resolve;
+    });
+  }
+
+  /** Where the stores differ: the largest value, and whether foreign clients can take part. */
+  get capabilities(): Capabilities {
+    return this.#backend.capabilities;
+  }
+
+  /** The value's bytes, or `null` if absent. `(await board.get("k"))?.toString()` is its text. */
+  async get(key: string): Promise<Buffer | null> {
+    return this.#backend.get(this.#known("key", key));
+  }
+
+  /** The value as text (UTF-8), or `null` if absent. */
+  async getText(key: string): Promise<string | null> {
+    return (await this.get(key))?.toString("utf8") ?? null;
+  }
+
+  /** The value parsed as JSON, or `null` if absent. A value that is not JSON: `conflict`. */
+  async getJson(key: string): Promise<unknown> {
+    const text = await this.getText(key);
+    if (text === null) return null;
+    try {
+      return JSON.parse(text);
+    } catch {
+      // The engine's message quotes the value, so it must not travel on as a cause.
+      throw new BlackboardError("conflict", "the value is not JSON");
+    }
+  }
+
+  /**
+   * Writes a value. With a condition it is written only if the condition holds at that very moment; look at
+   * `written` in what comes back.
+   */
+  async set(key: string, value: Value, options: SetValueOptions = {}): Promise<SetResult> {
+    const ttlMs = options.ttlMs === undefined ? this.#defaults.ttlMs : checkTtl(options.ttlMs);
+    return this.#backend.set(this.#new("key", key), toBytes(value), {
+      ttlMs,
+      condition: conditionOf(options),
+      agent: this.#defaults.agent,
+    });
+  }
+
+  /** Deletes keys; how many there were. */
+  async del(keys: string | readonly string[]): Promise<number> {
+    return this.#backend.del(this.#knownKeys(keys), { agent: this.#defaults.agent });
+  }
+
+  /** How many of the keys exist. */
+  async exists(keys: string | readonly string[]): Promise<number> {
+    return this.#backend.exists(this.#knownKeys(keys));
+  }
+
+  /** The keys that match a Redis glob, each once, in no order. */
+  async *keys(pattern = "*"): AsyncGenerator<string, void, undefined> {
+    for await (const batch of this.#backend.keys(this.#pattern(pattern))) {
+      for (const key of batch) yield this.#shown(key);
+    }
+  }
+
+  /**
+   * The keys that match, with what is known of each, in no order.
+   * @param options.unwrittenForMs only keys not written for so long; never one a foreign client wrote
+   */
+  async *list(
+    pattern = "*",
+    options: { readonly unwrittenForMs?: number } = {},
+  ): AsyncGenerator<KeyFacts, void, undefined> {
+    const store = await this.#backend.pin();
+    for await (const batch of factsOf(store, this.#pattern(pattern), options.unwrittenForMs)) {
+      for (const facts of batch) yield { ...facts, key: this.#shown(facts.key) };
+    }
+  }
+
+  /** Milliseconds left to live, `null` if the key does not expire, `undefined` if it is absent. */
+  async ttl(key: string): Promise<number | null | undefined> {
+    return this.#backend.ttl(this.#known("key", key));
+  }
+
+  /** Gives a key this many milliseconds to live. False if it is absent. */
+  async expire(key: string, ttlMs: number): Promise<boolean> {
+    checkTtl(ttlMs);
+    return this.#backend.expire(this.#known("key", key), ttlMs);
+  }
+
+  /** Takes a key's time to live away. False if it is absent. */
+  async persist(key: string): Promise<boolean> {
+    return this.#backend.expire(this.#known("key", key), null);
+  }
+
+  /**
+   * Adds to a counter and returns the sum, as a `bigint` only when a number could not hold it exactly. An absent
+   * key counts as 0 and does not expire; a present one keeps its time to live. Not a 64-bit integer: `conflict`.
+   */
+  async incr(key: string, by: number | bigint = 1): Promise<number | bigint> {
+    const sum = await this.#backend.incr(this.#new("key", key), checkIncrement(by), this.#defaults.agent);
+    return Number.isSafeInteger(Number(sum)) ? Number(sum) : sum;
+  }
+
+  /** Sends a message to whoever follows the channel now, and appends it to the log for those who read later. */
+  async publish(channel: string, payload: Value): Promise<PublishResult> {
+    return this.#backend.publish(this.#new("channel", channel), toBytes(payload), this.#defaults.agent);
+  }
+
+  /**
+   * Follows channels: names, or Redis globs (a name with `*`, `?`, `[` or `\` is one). Without a listener it returns
+   * a follower to iterate; await its `ready` before relying on it. With a listener it resolves once no message can be
+   * missed, and `unsubscribe` ends it.
+   */
+  subscribe(channels: string | readonly string[], options?: SubscribeOptions): Follower;
+  subscribe(channel: string, listener: MessageListener): Promise<void>;
+  subscribe(
+    channels: string | readonly string[],
+    how: SubscribeOptions | MessageListener = {},
+  ): Follower | Promise<void> {
+    if (typeof how === "function") return this.#listen(String(channels), how);
+    return this.#follow(channels, how);
+  }
+
+  /** Ends what `subscribe(channel, listener)` began: this listener's part, or every listener's of the channel. */
+  async unsubscribe(channel: string, listener?: MessageListener): Promise<void> {
+    const ofChannel = this.#listeners.get(channel);
+    const ending = listener === undefined ? [...(ofChannel?.keys() ?? [])] : [listener];
+    for (const one of ending) {
+      const follower = ofChannel?.get(one);
+      ofChannel?.delete(one);
+      await follower?.close();
+    }
+  }
+
+  /** Deletes what matches in this prefix; how many keys went (or, with `dryRun`, would go). */
+  async clear(pattern = "*", options: ClearOptions = {}): Promise<number> {
+    const store = await this.#backend.pin();
+    const matching = matchingIn(store, this.#pattern(pattern), options.unwrittenForMs);
+    if (options.dryRun) return sizeOf(matching);
+    const chosen = options.max === undefined ? matching : await atMost(options.max, matching);
+    const age = options.unwrittenForMs === undefined ? {} : { unwrittenForMs: options.unwrittenForMs };
+    let deleted = 0;
+    for await (const batch of chosen) {
+      deleted += await store.del(batch, { agent: this.#defaults.agent, ...age });
+    }
+    return deleted;
+  }
+
+  /** The channels that match and have retained messages or live followers, in no order. */
+  async channels(pattern = "*"): Promise<ChannelFacts[]> {
+    const facts = await this.#backend.channels(this.#pattern(pattern));
+    return facts.map((one) => ({ ...one, channel: this.#shown(one.channel) }));
+  }
+
+  /** Which store answers, why, and facts about it. */
+  async status(): Promise<BackendStatus> {
+    return this.#backend.status();
+  }
+
+  /** Lets go of every file, socket and timer. */
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    this.#markClosed();
+    await this.#backend.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #new(what: string, name: string): string {
+    checkNewName(what, name);
+    return this.#whole(what, name);
+  }
+
+  #known(what: string, name: string): string {
+    checkKnownName(what, name);
+    return this.#whole(what, name);
+  }
+
+  #knownKeys(keys: string | readonly string[]): string[] {
+    return (typeof keys === "string" ? [keys] : keys).map((key) => this.#known("key", key));
+  }
+
+  #pattern(pattern: string): string {
+    checkPattern(pattern);
+    return escapeGlob(this.#root) + pattern;
+  }
+
+  /** Without a prefix a name could reach timmy-bb's own bookkeeping; nothing typed may. */
+  #whole(what: string, name: string): string {
+    const whole = this.#root + name;
+    if (!whole.startsWith(OWN_ROOT)) return whole;
+    throw usageError(`the ${what} begins with ${OWN_ROOT}, which is timmy-bb's own`, "choose another name");
+  }
+
+  #shown(whole: string): string {
+    return whole.slice(this.#root.length);
+  }
+
+  #follow(channels: string | readonly string[], options: SubscribeOptions): Follower {
+    const selection = this.#selection(typeof channels === "string" ? [channels] : channels);
+    const follower = this.#backend.follow(selection, { onState: options.onState ?? (() => {}) });
+    options.signal?.addEventListener("abort", () => void follower.close(), { once: true });
+    if (options.signal?.aborted) void follower.close();
+    return withShownChannels(follower, (whole) => this.#shown(whole));
+  }
+
+  #selection(channels: readonly string[]): Selection {
+    if (channels.length === 0) throw usageError("no channel to follow");
+    return {
+      channels: channels.filter((name) => !isPattern(name)).map((name) => this.#known("channel", name)),
+      patterns: channels.filter(isPattern).map((pattern) => this.#pattern(pattern)),
+    };
+  }
+
+  async #listen(channel: string, listener: MessageListener): Promise<void> {
+    const ofChannel = this.#listeners.get(channel) ?? new Map<MessageListener, Follower>();
+    if (ofChannel.has(listener)) throw usageError("this listener follows the channel already");
+    const follower = this.#follow(channel, {});
+    this.#listeners.set(channel, ofChannel.set(listener, follower));
+    await follower.ready.catch((error: unknown) => {
+      ofChannel.delete(listener);
+      throw error;
+    });
+    void deliver(follower, listener);
+  }
+}
+
+async function deliver(follower: Follower, listener: MessageListener): Promise<void> {
+  for await (const message of follower) await listener(message);
+}
+
+function withShownChannels(follower: Follower, shown: (whole: string) => string): Follower {
+  return {
+    ready: follower.ready,
+    close: () => follower.close(),
+    async *[Symbol.asyncIterator]() {
+      for await (const message of follower) yield { ...message, channel: shown(message.channel) };
+    },
+  };
+}
+
+async function* factsOf(
+  store: Backend,
+  pattern: string,
+  unwrittenForMs: number | undefined,
+): AsyncGenerator<KeyFacts[]> {
+  for await (const batch of store.keys(pattern)) {
+    const facts = (await store.describe(batch)).filter((one) => one !== null);
+    yield facts.filter((one) => isStale(one, unwrittenForMs));
+  }
+}
+
+async function* matchingIn(
+  store: Backend,
+  pattern: string,
+  unwrittenForMs: number | undefined,
+): AsyncGenerator<readonly string[]> {
+  if (unwrittenForMs === undefined) yield* store.keys(pattern);
+  else for await (const batch of factsOf(store, pattern, unwrittenForMs)) yield batch.map(({ key }) => key);
+}
+
+function isStale(facts: KeyFacts, unwrittenForMs: number | undefined): boolean {
+  return unwrittenForMs === undefined || (facts.ageMs !== null && facts.ageMs >= unwrittenForMs);
+}
+
+async function sizeOf(batches: AsyncIterable<readonly string[]>): Promise<number> {
+  let size = 0;
+  for await (const batch of batches) size += batch.length;
+  return size;
+}
+
+/** All batches, once it is certain that they hold at most `max` names. */
+async function* inMemory(batches: readonly (readonly string[])[]): AsyncGenerator<readonly string[]> {
+  yield* batches;
+}
+
+async function atMost(
+  max: number,
+  batches: AsyncIterable<readonly string[]>,
+): Promise<AsyncIterable<readonly string[]>> {
+  const held: (readonly string[])[] = [];
+  let size = 0;
+  for await (const batch of batches) {
+    held.push(batch);
+    size += batch.length;
+    if (size > max) {
+      throw new BlackboardError("conflict", `more than ${max} keys match; nothing was deleted`, {
+        hint: "narrow the pattern or raise the limit",
+      });
+    }
+  }
+  return inMemory(held);
+}
+
+function conditionOf(options: SetValueOptions): Condition | null {
+  if (options.ifValue !== undefined) {
+    if (options.if !== undefined) throw usageError("only one condition can be given");
+    return { if: "value", value: toBytes(options.ifValue) };
+  }
+  return options.if === undefined ? null : { if: options.if };
+}

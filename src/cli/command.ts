@@ -1,0 +1,93 @@
+/**
+ * What a command is. It states its name, promise, arguments, options and examples, and has a `run` that returns an
+ * outcome; it never prints, exits or reads the environment by itself.
+ */
+import type { Blackboard } from "../blackboard.ts";
+import type { LoadedSettings } from "../config/index.ts";
+import type { ExitName } from "./exit.ts";
+import type { Given } from "./given.ts";
+
+export interface Command {
+  readonly name: string;
+  /** One line for the list of commands: what it does, no full stop. */
+  readonly summary: string;
+  /** The whole promise: what is printed, when it exits how. Plain sentences, wrapped by the help. */
+  readonly promise: string;
+  readonly args: readonly Argument[];
+  readonly options: readonly Option[];
+  /** Shown in help and docs, and run by a test in this order. */
+  readonly examples: readonly Example[];
+  run(context: Context, given: Given): Promise<Outcome>;
+}
+
+export interface Argument {
+  /** As commander writes it: `<key>`, `[value]`, `<keys...>`. */
+  readonly usage: string;
+  readonly about: string;
+}
+
+export interface Option {
+  /** As commander writes it: `--ttl <duration>`, `-f, --follow`. */
+  readonly flags: string;
+  readonly about: string;
+}
+
+export interface Example {
+  readonly about: string;
+  readonly shell: string;
+  /** What it prints on stdout, to the byte; checked if given. */
+  readonly prints?: string;
+}
+
+/** What a command may use. */
+export interface Context {
+  /** Opens the board, once. */
+  board(): Promise<Blackboard>;
+  /** The settings and where each came from. */
+  readonly loaded: LoadedSettings;
+  readonly input: Input;
+  /** Aborted when the process is told to stop, or nobody reads the output any more. */
+  readonly signal: AbortSignal;
+  /** One line on stderr, unless `--quiet`. */
+  notice(text: string): void;
+  /** Whether output goes out as JSON; for the rare command whose two forms differ in shape. */
+  readonly json: boolean;
+  /** Whether a person can be asked. */
+  readonly canAsk: boolean;
+  /** Asks on the terminal. */
+  confirm(question: string): Promise<boolean>;
+}
+
+/** Standard input and files. */
+export interface Input {
+  /** All of standard input. @throws BlackboardError `usage` if it is closed */
+  all(): Promise<Buffer>;
+  /** Standard input, line by line, without the line ends. */
+  lines(): AsyncIterable<Buffer>;
+  /** A file's bytes. @throws BlackboardError `usage` naming the file and the reason */
+  file(path: string): Promise<Buffer>;
+  readonly isTerminal: boolean;
+}
+
+/** A name or text, or bytes that go out as they are. */
+export type Cell = string | Uint8Array;
+
+/** One record of output, in both forms. */
+export interface Row {
+  /** Plain form: cells are joined by TAB. */
+  readonly cells: readonly Cell[];
+  /** `--json` form: one object a line. */
+  readonly json: Readonly<Record<string, unknown>>;
+  /** Plain form: what ends the record. Default: a line break. */
+  readonly end?: "\n" | "\0" | "";
+}
+
+export interface Outcome {
+  readonly exit?: ExitName;
+  /** An array is written in blocks; an async iterable record by record, each flushed. */
+  readonly rows?: readonly Row[] | AsyncIterable<Row>;
+  /** Given: on a terminal the rows are shown as a table under these heads. */
+  readonly heads?: readonly string[];
+  /** Cells go to a terminal as they are, control characters included. */
+  readonly raw?: boolean;
+}

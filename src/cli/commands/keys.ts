@@ -1,0 +1,76 @@
+import type { Blackboard } from "../../blackboard.ts";
+import { collect } from "../../core/collect.ts";
+import { formatDuration } from "../../core/duration.ts";
+import { compareNames } from "../../core/names.ts";
+import type { KeyFacts } from "../../core/types.ts";
+import type { Command, Row } from "../command.ts";
+import { jsonName } from "../json.ts";
+import { oneLine } from "../terminal.ts";
+
+export const keys: Command = {
+  name: "keys",
+  summary: "list keys",
+  promise:
+    "Prints the matching keys, one a line, sorted by their bytes, each once. Patterns are Redis globs: * ? [a-z] [^a] and \\ to escape. " +
+    "With --long: key, time to live (- for none), bytes, author and age, separated by TAB; ? is what only a foreign client knows.",
+  args: [{ usage: "[pattern]", about: "a Redis glob; default: *" }],
+  options: [
+    { flags: "-l, --long", about: "with time to live, size, author and age" },
+    { flags: "-0", about: "end each with NUL instead of a line break" },
+    { flags: "--limit <n>", about: "at most so many, the first in order" },
+    { flags: "--stale <duration>", about: "only keys not written for so long; never a foreign client's" },
+  ],
+  examples: [
+    {
+      about: "list a namespace",
+      shell: "timmy-bb set task:1 a; timmy-bb set task:2 b; timmy-bb keys 'task:*'",
+      prints: "task:1\ntask:2\n",
+    },
+    { about: "who wrote what, and when", shell: "timmy-bb keys --long" },
+    {
+      about: "loop over names with any character in them",
+      shell: "timmy-bb keys 'task:*' -0 | xargs -0 -n1 echo",
+      prints: "task:1\ntask:2\n",
+    },
+    { about: "what nobody has touched for a day", shell: "timmy-bb keys --stale 1d", prints: "" },
+  ],
+  async run(context, given) {
+    const pattern = given.optionalArg("pattern") ?? "*";
+    const limit = given.count("limit", 1);
+    const stale = given.duration("stale");
+    const end = given.flag("0") ? "\0" : "\n";
+    const board = await context.board();
+    if (!given.flag("long") && stale === undefined) {
+      const names = (await collect(board.keys(pattern))).sort(compareNames).slice(0, limit);
+      return { rows: names.map((key) => shortRow(key, end)) };
+    }
+    const facts = (await factsOf(board, pattern, stale)).slice(0, limit);
+    if (!given.flag("long")) return { rows: facts.map(({ key }) => shortRow(key, end)) };
+    return { rows: facts.map((one) => longRow(one, end)), heads: ["KEY", "TTL", "BYTES", "BY", "AGE"] };
+  },
+};
+
+async function factsOf(board: Blackboard, pattern: string, stale: number | undefined): Promise<KeyFacts[]> {
+  const selection = stale === undefined ? {} : { unwrittenForMs: stale };
+  const facts = await collect(board.list(pattern, selection));
+  return facts.sort((left, right) => compareNames(left.key, right.key));
+}
+
+function shortRow(key: string, end: "\0" | "\n"): Row {
+  return { cells: [end === "\0" ? key : oneLine(key)], json: jsonName("key", key), end };
+}
+
+function longRow(facts: KeyFacts, end: "\0" | "\n"): Row {
+  const { key, ttlMs, size, by, at, ageMs } = facts;
+  return {
+    cells: [
+      end === "\0" ? key : oneLine(key),
+      ttlMs === null ? "-" : formatDuration(ttlMs),
+      String(size ?? "?"),
+      by ?? "?",
+      ageMs === null ? "?" : formatDuration(ageMs),
+    ],
+    json: { ...jsonName("key", key), ttl_ms: ttlMs, size, by, at, age_ms: ageMs },
+    end,
+  };
+}

@@ -1,0 +1,32 @@
+/** Exit codes: the one table. Help, docs and errors are made from it or checked against it. */
+import type { ErrorKind } from "../core/errors.ts";
+
+export interface Exit {
+  readonly code: number;
+  readonly meaning: string;
+}
+
+export const EXITS = {
+  done: { code: 0, meaning: "done; also when the reader of the output went away" },
+  absent: { code: 1, meaning: "absent: no such key" },
+  usage: { code: 2, meaning: "wrong usage or configuration" },
+  timeout: { code: 3, meaning: "timed out waiting for what was asked" },
+  unavailable: { code: 4, meaning: "store unavailable, or the outcome is unknown" },
+  conflict: { code: 5, meaning: "conflict: condition refused, wrong type, over --max" },
+  bug: { code: 70, meaning: "a fault of timmy-bb itself" },
+  interrupted: { code: 130, meaning: "interrupted (SIGINT)" },
+  terminated: { code: 143, meaning: "terminated (SIGTERM)" },
+} as const satisfies Record<string, Exit>;
+
+export type ExitName = keyof typeof EXITS;
+
+/** Which exit an error of a kind leads to. */
+export const EXIT_OF_KIND: Readonly<Record<ErrorKind, ExitName>> = {
+  usage: "usage",
+  config: "usage",
+  timeout: "timeout",
+  unavailable: "unavailable",
+  unknown: "unavailable",
+  conflict: "conflict",
+  internal: "bug",
+};

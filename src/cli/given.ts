@@ -1,0 +1,75 @@
+/** What was typed for one command: arguments and options, read by the name they have in the command's spec. */
+import { parseDuration } from "../core/duration.ts";
+import { usageError } from "../core/errors.ts";
+
+export class Given {
+  readonly #args: ReadonlyMap<string, string | readonly string[] | undefined>;
+  readonly #options: Readonly<Record<string, unknown>>;
+
+  /** @param options commander's: camel-cased names; `--no-x` is `x: false` */
+  constructor(
+    args: ReadonlyMap<string, string | readonly string[] | undefined>,
+    options: Readonly<Record<string, unknown>>,
+  ) {
+    this.#args = args;
+    this.#options = options;
+  }
+
+  /** An argument that must be there. */
+  arg(name: string): string {
+    const value = this.optionalArg(name);
+    if (value === undefined) throw usageError(`the ${name} is missing`);
+    return value;
+  }
+
+  optionalArg(name: string): string | undefined {
+    const value = this.#args.get(name);
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** The values of a repeatable argument. */
+  rest(name: string): readonly string[] {
+    const value = this.#args.get(name);
+    return Array.isArray(value) ? value : [];
+  }
+
+  flag(name: string): boolean {
+    return this.#options[name] === true;
+  }
+
+  /** Whether `--no-NAME` was given. */
+  negated(name: string): boolean {
+    return this.#options[name] === false;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#options[name];
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** Milliseconds. */
+  duration(name: string): number | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : parseDuration(`--${kebab(name)}`, text);
+  }
+
+  /** A whole number from `least` up. */
+  count(name: string, least: number): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const number = /^\d{1,15}$/.test(text) ? Number(text) : -1;
+    if (number >= least) return number;
+    throw usageError(`--${kebab(name)}: must be a whole number, at least ${least}`);
+  }
+
+  /** At most one of these may be given. */
+  exclusive(...names: readonly string[]): void {
+    const present = names.filter((name) => this.#options[name] !== undefined);
+    if (present.length < 2) return;
+    throw usageError(`${present.map((name) => `--${kebab(name)}`).join(" and ")} cannot go together`);
+  }
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

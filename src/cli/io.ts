@@ -1,0 +1,123 @@
+/**
+ * The process's streams. Commands never touch them: `main` writes what a command returns, and hands it the input.
+ * Nothing here decides what is written.
+ */
+import { readFileSync, readlinkSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline/promises";
+import { reasonOf, usageError } from "../core/errors.ts";
+import type { Input } from "./command.ts";
+
+/** What `main` needs of the outside. */
+export interface Io {
+  readonly input: Input;
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  /** Calls back once, at the first SIGINT or SIGTERM; the next one ends the process at once. */
+  onStop(stop: (signal: "SIGINT" | "SIGTERM") => void): void;
+  /** Whether there is a person at the terminal to ask. */
+  readonly canAsk: boolean;
+  /** Asks a yes-or-no question on the terminal. */
+  confirm(question: string): Promise<boolean>;
+}
+
+export interface Sink {
+  readonly isTerminal: boolean;
+  readonly columns: number;
+  /** Resolves when the bytes are out. Rejects with `ReaderGone` if nobody will read them. */
+  write(bytes: string | Uint8Array): Promise<void>;
+}
+
+/** The reader closed its end (`| head`). Not an error. */
+export class ReaderGone extends Error {}
+
+/** The real thing. */
+export function processIo(): Io {
+  return {
+    input: processInput(),
+    stdout: sink(process.stdout),
+    stderr: sink(process.stderr),
+    onStop(stop) {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop(signal));
+    },
+    canAsk: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    confirm,
+  };
+}
+
+function sink(stream: NodeJS.WriteStream): Sink {
+  stream.on("error", () => {}); // each write's own callback has the error
+  return {
+    isTerminal: stream.isTTY === true,
+    columns: stream.columns ?? 80,
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        stream.write(bytes, (error) => {
+          if (!error) resolve();
+          else if ("code" in error && error.code === "EPIPE") reject(new ReaderGone());
+          else reject(usageError(`cannot write the output: ${reasonOf(error)}`));
+        });
+      }),
+  };
+}
+
+function processInput(): Input {
+  return {
+    isTerminal: process.stdin.isTTY === true,
+    async all() {
+      checkOpen();
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    },
+    async *lines() {
+      checkOpen();
+      yield* splitLines(process.stdin);
+    },
+    async file(path) {
+      return readFile(path).catch((error: unknown) => {
+        throw usageError(`cannot read ${path}: ${reasonOf(error)}`);
+      });
+    },
+  };
+}
+
+/** Lines as bytes; a last line without its line break counts. */
+async function* splitLines(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
+  for await (const chunk of stream) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      yield Buffer.concat([...parts, chunk.subarray(start, end)]);
+      parts = [];
+      start = end + 1;
+    }
+    if (start < chunk.length) parts.push(chunk.subarray(start));
+  }
+  if (parts.length > 0) yield Buffer.concat(parts);
+}
+
+/**
+ * A closed stdin must not pass for an empty value. Node opens /dev/null in its place, for reading and writing,
+ * which nobody's `< /dev/null` does.
+ */
+function checkOpen(): void {
+  let isStandIn = false;
+  try {
+    const flags = /flags:\s*(\d+)/.exec(readFileSync("/proc/self/fdinfo/0", "latin1"))?.[1] ?? "";
+    isStandIn = readlinkSync("/proc/self/fd/0") === "/dev/null" && (Number.parseInt(flags, 8) & 3) === 2;
+  } catch {
+    // No /proc (not Linux): an empty value is then what a closed stdin reads as.
+  }
+  if (isStandIn)
+    throw usageError("standard input is closed, so there is no value", "give it as an argument or --file");
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const reader = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-C or Ctrl-D at the question is a no.
+  const closed = new Promise<string>((resolve) => reader.once("close", () => resolve("")));
+  const answer = await Promise.race([reader.question(`${question} [y/N] `), closed]);
+  reader.close();
+  return /^y(es)?$/i.test(answer.trim());
+}

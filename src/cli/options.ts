@@ -1,0 +1,51 @@
+/** Options and inputs that several commands share. */
+import { usageError } from "../core/errors.ts";
+import { encodeName } from "../core/names.ts";
+import type { TtlMs } from "../core/types.ts";
+import type { Input, Option } from "./command.ts";
+import type { Given } from "./given.ts";
+
+/** `--file` and what no VALUE means. */
+export const FILE_OPTION: Option = { flags: "--file <file>", about: "take the bytes of this file" };
+
+/**
+ * The bytes of a value or message: the argument's UTF-8, or a file's, or – with `-` or nothing – those of standard
+ * input, exactly.
+ */
+export async function readBytes(
+  what: string,
+  argument: string | undefined,
+  given: Given,
+  input: Input,
+): Promise<Uint8Array> {
+  const file = given.text("file");
+  if (file !== undefined) {
+    if (argument !== undefined) throw usageError(`give a ${what} or --file, not both`);
+    return input.file(file);
+  }
+  if (argument !== undefined && argument !== "-") return encodeName(argument);
+  if (argument === undefined && input.isTerminal) {
+    throw usageError(`no ${what} given`, `give one, or --file, or pipe it in; - reads what you type`);
+  }
+  return input.all();
+}
+
+export const TTL_OPTIONS: readonly Option[] = [
+  {
+    flags: "--ttl <duration>",
+    about: "expire after this: 90s, 5m, 1h30m, 2d; default: ttl_seconds of the config",
+  },
+  { flags: "--no-ttl", about: "never expire" },
+  { flags: "--keep-ttl", about: "leave the time to live as it is" },
+];
+
+/** What the TTL options say; `undefined`: nothing, so the configured default holds. */
+export function ttlOf(given: Given): TtlMs | undefined {
+  if (given.flag("keepTtl")) {
+    if (given.duration("ttl") !== undefined || given.negated("ttl")) {
+      throw usageError("--keep-ttl cannot go together with --ttl or --no-ttl");
+    }
+    return "keep";
+  }
+  return given.negated("ttl") ? null : given.duration("ttl");
+}

@@ -1,0 +1,85 @@
+/** Writes an outcome: plain lines, a table on a terminal, or JSON lines. */
+import { encodeName } from "../core/names.ts";
+import type { Cell, Outcome, Row } from "./command.ts";
+import type { Sink } from "./io.ts";
+import type { Style } from "./style.ts";
+import { escapeAll, escapeControls } from "./terminal.ts";
+
+/** Rows of an array are joined up to this many bytes before a write. */
+const BLOCK_BYTES = 65_536;
+
+export interface OutputForm {
+  readonly json: boolean;
+  readonly style: Style;
+}
+
+export async function writeOutcome(outcome: Outcome, out: Sink, form: OutputForm): Promise<void> {
+  const rows = outcome.rows ?? [];
+  const isTable = outcome.heads !== undefined && out.isTerminal && !form.json;
+  if (isTable && Array.isArray(rows)) return writeTable(outcome.heads ?? [], rows, out, form.style);
+  const bytesOf = (row: Row) => (form.json ? jsonLine(row) : plainLine(row, out.isTerminal && !outcome.raw));
+  if (!(Symbol.asyncIterator in rows)) return writeBlocks(rows, bytesOf, out);
+  for await (const row of rows) await out.write(bytesOf(row));
+}
+
+async function writeBlocks(rows: readonly Row[], bytesOf: (row: Row) => Buffer, out: Sink): Promise<void> {
+  let block: Buffer[] = [];
+  let size = 0;
+  for (const row of rows) {
+    const bytes = bytesOf(row);
+    block.push(bytes);
+    size += bytes.length;
+    if (size < BLOCK_BYTES) continue;
+    await out.write(Buffer.concat(block));
+    block = [];
+    size = 0;
+  }
+  if (size > 0) await out.write(Buffer.concat(block));
+}
+
+function jsonLine(row: Row): Buffer {
+  return Buffer.from(`${JSON.stringify(row.json)}\n`);
+}
+
+function plainLine(row: Row, isEscaped: boolean): Buffer {
+  const parts: Uint8Array[] = [];
+  for (const [index, cell] of row.cells.entries()) {
+    if (index > 0) parts.push(Buffer.from("\t"));
+    parts.push(isEscaped ? Buffer.from(escapeControls(textOf(cell))) : bytesOf(cell));
+  }
+  parts.push(Buffer.from(row.end ?? "\n"));
+  return Buffer.concat(parts);
+}
+
+function bytesOf(cell: Cell): Uint8Array {
+  return typeof cell === "string" ? encodeName(cell) : cell;
+}
+
+function textOf(cell: Cell): string {
+  return Buffer.from(bytesOf(cell)).toString("utf8");
+}
+
+/** Aligned columns without frames, as `ls -l` has them; the content is that of the plain form. */
+async function writeTable(
+  heads: readonly string[],
+  rows: readonly Row[],
+  out: Sink,
+  style: Style,
+): Promise<void> {
+  if (rows.length === 0) return;
+  const { default: Table } = await import("cli-table3");
+  const table = new Table({
+    head: heads.map(style.head),
+    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 2 },
+    chars: NO_FRAME,
+  });
+  for (const row of rows) table.push(row.cells.map((cell) => escapeAll(textOf(cell))));
+  const lines = table.toString().split("\n");
+  await out.write(`${lines.map((line) => line.trimEnd()).join("\n")}\n`);
+}
+
+const NO_FRAME = Object.fromEntries(
+  ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"]
+    .concat(["left", "left-mid", "mid", "mid-mid", "right", "right-mid", "middle"])
+    .map((part) => [part, ""]),
+);

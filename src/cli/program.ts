@@ -1,0 +1,141 @@
+/**
+ * From words to a call. The only importer of commander. Only the called command is loaded and registered: its
+ * options and the global ones form one commander command, so that global options work before and after the name.
+ */
+import { CommanderError, Command as Parser } from "commander";
+import { nearest } from "../config/nearest.ts";
+import { BlackboardError, usageError } from "../core/errors.ts";
+import type { Command } from "./command.ts";
+import { COMMANDS } from "./commands/index.ts";
+import { Given } from "./given.ts";
+import { GLOBAL_OPTIONS, TAKES_VALUE } from "./globals.ts";
+import { commandHelp } from "./help.ts";
+
+/** What the words ask for. */
+export type Call =
+  | { readonly kind: "run"; readonly command: Command; readonly given: Given; readonly globals: Globals }
+  | { readonly kind: "help"; readonly text: string }
+  | { readonly kind: "version" };
+
+/** Global options as typed, by their long names. */
+export type Globals = Readonly<Record<string, string | boolean | undefined>>;
+
+/** @throws BlackboardError `usage` */
+export async function parseCall(argv: readonly string[], columns: number): Promise<Call> {
+  const { before, name, after } = splitAtName(argv);
+  if (wantsVersion(before)) return { kind: "version" };
+  if (name === undefined || name === "help") return helpCall(before, name, after, columns);
+  const command = await loadCommand(name);
+  if (wantsHelp(after) || wantsHelp(before)) return { kind: "help", text: commandHelp(command, columns) };
+  const parser = makeParser(command);
+  try {
+    parser.parse([...before, ...after], { from: "user" });
+  } catch (error) {
+    throw asUsageError(error, command);
+  }
+  return { kind: "run", command, given: givenOf(command, parser), globals: parser.opts() };
+}
+
+/** Finds the command's name: the first word that is neither a global option nor such an option's value. */
+function splitAtName(argv: readonly string[]) {
+  let at = 0;
+  while (at < argv.length && argv[at]?.startsWith("-") && argv[at] !== "--") {
+    at += TAKES_VALUE.get(argv[at] ?? "") ? 2 : 1;
+  }
+  return { before: argv.slice(0, at), name: argv[at], after: argv.slice(at + 1) };
+}
+
+function wantsHelp(words: readonly string[]): boolean {
+  const end = words.indexOf("--");
+  const mine = end < 0 ? words : words.slice(0, end);
+  return mine.includes("--help") || mine.includes("-h");
+}
+
+function wantsVersion(words: readonly string[]): boolean {
+  return words.includes("--version") || words.includes("-V");
+}
+
+async function helpCall(
+  before: readonly string[],
+  name: string | undefined,
+  after: readonly string[],
+  columns: number,
+): Promise<Call> {
+  const topic = name === "help" ? after.find((word) => !word.startsWith("-")) : undefined;
+  if (topic !== undefined) return { kind: "help", text: commandHelp(await loadCommand(topic), columns) };
+  const stray = before.find((word) => word.startsWith("-") && !isGlobal(word));
+  if (stray !== undefined && !wantsHelp([stray])) throw unknownOption(stray);
+  if (name === undefined && !wantsHelp(before)) {
+    throw usageError("no command given", "timmy-bb --help lists the commands");
+  }
+  const { overview } = await import("./help.ts");
+  return { kind: "help", text: await overview(columns) };
+}
+
+function isGlobal(word: string): boolean {
+  return TAKES_VALUE.has(word.replace(/=.*/s, ""));
+}
+
+async function loadCommand(name: string): Promise<Command> {
+  const load = COMMANDS.get(name);
+  if (load !== undefined) return load();
+  const guess = nearest(name, [...COMMANDS.keys()]);
+  const shown = /^[a-z][a-z-]{0,30}$/.test(name) ? ` "${name}"` : "";
+  throw usageError(
+    `there is no command${shown}`,
+    guess === null ? "timmy-bb --help lists the commands" : `did you mean ${guess}?`,
+  );
+}
+
+function makeParser(command: Command): Parser {
+  const parser = new Parser(command.name).exitOverride().helpOption(false).allowExcessArguments(false);
+  parser.configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  for (const { usage } of command.args) parser.argument(usage);
+  for (const { flags } of [...command.options, ...GLOBAL_OPTIONS]) parser.option(flags);
+  return parser.action(() => {});
+}
+
+function givenOf(command: Command, parser: Parser): Given {
+  const args = command.args.map(({ usage }, index) => {
+    const name = usage.replace(/[<>[\].]/g, "");
+    return [name, parser.processedArgs[index] as string | string[] | undefined] as const;
+  });
+  return new Given(new Map(args), parser.opts());
+}
+
+/**
+ * Commander's errors quote what was typed, which may be a value (`set key -secret`): only what looks like an option's
+ * or argument's name is repeated.
+ */
+function asUsageError(error: unknown, command: Command): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  const hint = `timmy-bb ${command.name} --help shows how`;
+  switch (error.code) {
+    case "commander.unknownOption":
+      return unknownOption(/'([^']*)'/.exec(error.message)?.[1] ?? "", command);
+    case "commander.missingArgument":
+      return usageError(`the ${/'([^']*)'/.exec(error.message)?.[1]} is missing`, hint);
+    case "commander.optionMissingArgument":
+      return usageError(
+        error.message.replace(/^error: option '(.*)' argument missing$/, "$1: the value is missing"),
+        hint,
+      );
+    case "commander.excessArguments":
+      return usageError("too many arguments", `quote a value with spaces; ${hint}`);
+    default:
+      return new BlackboardError("usage", "the call cannot be understood", { hint });
+  }
+}
+
+function unknownOption(word: string, command?: Command): BlackboardError {
+  const name = word.replace(/=.*/s, "");
+  const shown = /^--?[a-z][a-z-]{0,24}$/.test(name) ? ` ${name}` : "";
+  const known = [...(command?.options ?? []), ...GLOBAL_OPTIONS].flatMap(
+    ({ flags }) => /--[a-z-]+/.exec(flags) ?? [],
+  );
+  const guess = shown === "" ? null : nearest(name, known);
+  return usageError(
+    `there is no option${shown}`,
+    guess === null ? "a value that begins with - goes behind --" : `did you mean ${guess}?`,
+  );
+}

@@ -1,0 +1,70 @@
+/** What goes to stderr: notices and errors, for people or as JSON. Never a value, never a password. */
+import { BlackboardError, reasonOf } from "../core/errors.ts";
+import { EXIT_OF_KIND, EXITS, type ExitName } from "./exit.ts";
+import type { Sink } from "./io.ts";
+import type { Style } from "./style.ts";
+import { escapeControls } from "./terminal.ts";
+
+export interface ReportForm {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly debug: boolean;
+  readonly style: Style;
+}
+
+export class Reporter {
+  readonly #err: Sink;
+  readonly #form: ReportForm;
+  /** Writes in order, and lets `main` wait for the last. */
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(err: Sink, form: ReportForm) {
+    this.#err = err;
+    this.#form = form;
+  }
+
+  notice(text: string): void {
+    if (this.#form.quiet) return;
+    const line = escapeControls(text);
+    if (this.#form.json) this.#write(JSON.stringify({ notice: line }));
+    else this.#write(`${this.#form.style.warning("timmy-bb:")} ${line}`);
+  }
+
+  /** Tells an error and returns the exit it leads to. */
+  error(thrown: unknown): ExitName {
+    const error = thrown instanceof BlackboardError ? thrown : faultOf(thrown);
+    const exit = EXIT_OF_KIND[error.kind];
+    const hint = error.hint ?? null;
+    if (this.#form.json) {
+      const { kind, message } = error;
+      this.#write(JSON.stringify({ error: { kind, message, hint, exit: EXITS[exit].code } }));
+    } else {
+      this.#write(`${this.#form.style.error("timmy-bb:")} ${escapeControls(error.message)}`);
+      if (hint !== null) this.#write(`${this.#form.style.dim("hint:")} ${escapeControls(hint)}`);
+    }
+    if (this.#form.debug) this.#write(stackOf(thrown));
+    return exit;
+  }
+
+  /** Resolves when all is out; a closed stderr is nobody's concern. */
+  async flushed(): Promise<void> {
+    await this.#written;
+  }
+
+  #write(line: string): void {
+    this.#written = this.#written.then(() => this.#err.write(`${line}\n`)).catch(() => {});
+  }
+}
+
+function faultOf(thrown: unknown): BlackboardError {
+  return new BlackboardError("internal", `a fault of timmy-bb: ${reasonOf(thrown)}`, {
+    hint: "--debug shows where; please report it",
+    cause: thrown,
+  });
+}
+
+function stackOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const cause = thrown.cause === undefined ? "" : `\ncaused by: ${stackOf(thrown.cause)}`;
+  return escapeControls(`${thrown.stack ?? thrown.message}${cause}`);
+}

@@ -1,0 +1,50 @@
+/** What the process knows of its surroundings. The only place that reads the environment. */
+import { readFileSync } from "node:fs";
+import { homedir, hostname, userInfo } from "node:os";
+import type { Surroundings } from "./config/index.ts";
+import { decodeName } from "./core/names.ts";
+
+export function surroundings(): Surroundings {
+  return { env: process.env, cwd: process.cwd(), home: homeOf(), userAtHost: `${userName()}@${hostname()}` };
+}
+
+/** Cron and containers run without HOME, and under numeric users that no password file knows. */
+function homeOf(): string {
+  try {
+    return homedir();
+  } catch {
+    return "";
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid${process.getuid?.() ?? ""}`;
+  }
+}
+
+/**
+ * The words of the command line, names that are not UTF-8 included. Node turns their bytes into U+FFFD; where that
+ * shows, the words are read again from the kernel.
+ */
+export function commandWords(words: readonly string[]): readonly string[] {
+  if (!words.some((word) => word.includes("\ufffd"))) return words;
+  try {
+    const raw = splitAtNul(readFileSync("/proc/self/cmdline"));
+    return raw.slice(raw.length - words.length).map(decodeName);
+  } catch {
+    return words; // not Linux: such a word names nothing
+  }
+}
+
+function splitAtNul(bytes: Buffer): Buffer[] {
+  const parts: Buffer[] = [];
+  let start = 0;
+  for (let end = bytes.indexOf(0); end >= 0; end = bytes.indexOf(0, start)) {
+    parts.push(bytes.subarray(start, end));
+    start = end + 1;
+  }
+  return parts;
+}

@@ -1,0 +1,146 @@
+/** `main(argv, io, surroundings)` → exit code: parses, runs, writes, and maps errors to exits. */
+import type { Blackboard } from "./blackboard.ts";
+import type { Context } from "./cli/command.ts";
+import { EXITS, type ExitName } from "./cli/exit.ts";
+import { type Io, ReaderGone } from "./cli/io.ts";
+import { writeOutcome } from "./cli/output.ts";
+import { type Call, type Globals, parseCall } from "./cli/program.ts";
+import { Reporter } from "./cli/report.ts";
+import { type ColorMode, loadStyle, wantsColor } from "./cli/style.ts";
+import { flagOverrides, type LoadedSettings, loadSettings, type Surroundings } from "./config/index.ts";
+import { usageError } from "./core/errors.ts";
+import { openWith } from "./open.ts";
+
+export { processIo } from "./cli/io.ts";
+export { commandWords, surroundings } from "./host.ts";
+
+declare const TIMMY_BB_VERSION: string;
+
+export async function main(argv: readonly string[], io: Io, around: Surroundings): Promise<number> {
+  const reporter = await makeReporter(wordsBeforeDashes(argv), io, around);
+  let exit: ExitName;
+  try {
+    exit = await answer(await parseCall(argv, io.stdout.columns), io, around, reporter);
+  } catch (error) {
+    exit = error instanceof ReaderGone ? "done" : reporter.error(error);
+  }
+  await reporter.flushed();
+  return EXITS[exit].code;
+}
+
+async function answer(call: Call, io: Io, around: Surroundings, reporter: Reporter): Promise<ExitName> {
+  switch (call.kind) {
+    case "version":
+      await io.stdout.write(`${TIMMY_BB_VERSION}\n`);
+      return "done";
+    case "help":
+      await io.stdout.write(call.text);
+      return "done";
+    case "run":
+      return run(call, io, around, reporter);
+  }
+}
+
+async function run(
+  call: Extract<Call, { kind: "run" }>,
+  io: Io,
+  around: Surroundings,
+  reporter: Reporter,
+): Promise<ExitName> {
+  const loaded = await loadSettings(flagOverrides(call.globals), textOf(call.globals, "config"), around);
+  for (const warning of loaded.warnings) reporter.notice(warning);
+  const json = call.globals.json === true;
+  const session = new Session(loaded, json, io, reporter);
+  const color = wantsColor(colorMode(call.globals), around.env, io.stdout.isTerminal);
+  const work = async (): Promise<ExitName> => {
+    const outcome = await call.command.run(session, call.given);
+    const form = { json, style: await loadStyle(color) };
+    await writeOutcome(outcome, io.stdout, form);
+    return outcome.exit ?? "done";
+  };
+  try {
+    return await Promise.race([work(), session.stopped]);
+  } finally {
+    await session.end();
+  }
+}
+
+/** What one call has at hand, and lets go of at its end. */
+class Session implements Context {
+  readonly loaded: LoadedSettings;
+  readonly input: Context["input"];
+  readonly json: boolean;
+  readonly signal: AbortSignal;
+  /** Resolves with the exit when a signal has told the process to stop. */
+  readonly stopped: Promise<ExitName>;
+  readonly #io: Io;
+  readonly #reporter: Reporter;
+  readonly #abort = new AbortController();
+  #board: Promise<Blackboard> | null = null;
+
+  constructor(loaded: LoadedSettings, json: boolean, io: Io, reporter: Reporter) {
+    this.loaded = loaded;
+    this.json = json;
+    this.input = io.input;
+    this.#io = io;
+    this.#reporter = reporter;
+    this.signal = this.#abort.signal;
+    this.stopped = new Promise((resolve) => {
+      io.onStop((signal) => {
+        this.#abort.abort();
+        resolve(signal === "SIGINT" ? "interrupted" : "terminated");
+      });
+    });
+  }
+
+  board(): Promise<Blackboard> {
+    this.#board ??= openWith(this.loaded, (notice) => this.notice(notice));
+    return this.#board;
+  }
+
+  notice(text: string): void {
+    this.#reporter.notice(text);
+  }
+
+  get canAsk(): boolean {
+    return this.#io.canAsk;
+  }
+
+  confirm(question: string): Promise<boolean> {
+    return this.#io.confirm(question);
+  }
+
+  async end(): Promise<void> {
+    this.#abort.abort();
+    const board = await this.#board?.catch(() => null); // its error has been told
+    await board?.close();
+  }
+}
+
+/** Errors of parsing must come in the form asked for, so the words are looked at before they are parsed. */
+async function makeReporter(words: readonly string[], io: Io, around: Surroundings): Promise<Reporter> {
+  const mode =
+    words.includes("--color=never") || words[words.indexOf("--color") + 1] === "never" ? "never" : "auto";
+  return new Reporter(io.stderr, {
+    json: words.includes("--json"),
+    quiet: words.includes("--quiet") || words.includes("-q"),
+    debug: words.includes("--debug"),
+    style: await loadStyle(wantsColor(mode, around.env, io.stderr.isTerminal)),
+  });
+}
+
+function wordsBeforeDashes(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf("--");
+  return end < 0 ? argv : argv.slice(0, end);
+}
+
+function colorMode(globals: Globals): ColorMode {
+  const mode = textOf(globals, "color") ?? "auto";
+  if (mode === "auto" || mode === "always" || mode === "never") return mode;
+  throw usageError("--color: must be auto, always or never");
+}
+
+function textOf(globals: Globals, name: string): string | null {
+  const value = globals[name];
+  return typeof value === "string" ? value : null;
+}
