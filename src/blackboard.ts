@@ -2,61 +2,30 @@
  * The blackboard as programs and commands use it: validates names, applies the prefix and the defaults, and
  * delegates to a store. It knows neither which store that is nor who calls.
  */
+
 import type { Backend, Capabilities, Follower } from "./core/backend.ts";
+import {
+  type BoardDefaults,
+  type ClearOptions,
+  conditionOf,
+  type SetValueOptions,
+  type SubscribeOptions,
+} from "./core/board-options.ts";
 import { BlackboardError, usageError } from "./core/errors.ts";
+import { withShownChannels } from "./core/followers.ts";
 import { escapeGlob, isPattern } from "./core/glob.ts";
+import { Listeners, type MessageListener } from "./core/listeners.ts";
 import { checkKnownName, checkNewName, checkPattern, OWN_ROOT } from "./core/names.ts";
+import { atMost, factsOf, matchingIn, sizeOf } from "./core/select.ts";
 import type {
   BackendStatus,
   ChannelFacts,
-  Condition,
-  FollowState,
   KeyFacts,
-  Message,
   PublishResult,
   Selection,
   SetResult,
-  TtlMs,
 } from "./core/types.ts";
 import { checkIncrement, checkTtl, toBytes, type Value } from "./core/values.ts";
-
-/** Options of {@link Blackboard.set}. */
-export interface SetValueOptions {
-  /** Milliseconds to live; `null`: for ever; `"keep"`: what the key has. Default: the board's `ttl_seconds`. */
-  readonly ttlMs?: TtlMs;
-  /** Write only if the key is absent, or only if it is present. */
-  readonly if?: "absent" | "present";
-  /** Write only if this is the present value, byte for byte. */
-  readonly ifValue?: Value;
-}
-
-/** Options of {@link Blackboard.clear}. */
-export interface ClearOptions {
-  /** Only keys not written for this many milliseconds; a key a foreign client wrote never counts as old. */
-  readonly unwrittenForMs?: number;
-  /** Delete nothing and throw `conflict` if more than this many keys match. */
-  readonly max?: number;
-  /** Count what would be deleted, delete nothing. */
-  readonly dryRun?: boolean;
-}
-
-/** Options of {@link Blackboard.subscribe}. */
-export interface SubscribeOptions {
-  /** Ends the subscription. */
-  readonly signal?: AbortSignal;
-  /** Told when the store goes away and when it is back. */
-  readonly onState?: (state: FollowState) => void;
-}
-
-/** Called with each message of a channel. What it throws, or rejects with, is an unhandled rejection. */
-export type MessageListener = (message: Message) => void | Promise<void>;
-
-/** How a board names things and what it does unless told otherwise. */
-export interface BoardDefaults {
-  readonly prefix: string;
-  readonly ttlMs: number | null;
-  readonly agent: string;
-}
 
 /** One board: a map of keys and a log of messages. Get one from `openBlackboard` or `getBlackboard`. */
 export class Blackboard {
@@ -64,7 +33,7 @@ export class Blackboard {
   readonly #defaults: BoardDefaults;
   /** What whole names begin with: `<prefix>:`, or nothing. */
   readonly #root: string;
-  readonly #listeners = new Map<string, Map<MessageListener, Follower>>();
+  readonly #listeners = new Listeners();
   #markClosed: () => void = () => {};
   /** Resolves when the board is closed. */
   readonly closed: Promise<void>;
@@ -190,19 +159,14 @@ export class Blackboard {
     channels: string | readonly string[],
     how: SubscribeOptions | MessageListener = {},
   ): Follower | Promise<void> {
-    if (typeof how === "function") return this.#listen(String(channels), how);
+    if (typeof how === "function")
+      return this.#listeners.add(String(channels), how, () => this.#follow(channels, {}));
     return this.#follow(channels, how);
   }
 
   /** Ends what `subscribe(channel, listener)` began: this listener's part, or every listener's of the channel. */
   async unsubscribe(channel: string, listener?: MessageListener): Promise<void> {
-    const ofChannel = this.#listeners.get(channel);
-    const ending = listener === undefined ? [...(ofChannel?.keys() ?? [])] : [listener];
-    for (const one of ending) {
-      const follower = ofChannel?.get(one);
-      ofChannel?.delete(one);
-      await follower?.close();
-    }
+    await this.#listeners.remove(channel, listener);
   }
 
   /** Deletes what matches in this prefix; how many keys went (or, with `dryRun`, would go). */
@@ -232,7 +196,6 @@ export class Blackboard {
 
   /** Lets go of every file, socket and timer. */
   async close(): Promise<void> {
-    this.#listeners.clear();
     this.#markClosed();
     await this.#backend.close();
   }
@@ -286,91 +249,4 @@ export class Blackboard {
       patterns: channels.filter(isPattern).map((pattern) => this.#pattern(pattern)),
     };
   }
-
-  async #listen(channel: string, listener: MessageListener): Promise<void> {
-    const ofChannel = this.#listeners.get(channel) ?? new Map<MessageListener, Follower>();
-    if (ofChannel.has(listener)) throw usageError("this listener follows the channel already");
-    const follower = this.#follow(channel, {});
-    this.#listeners.set(channel, ofChannel.set(listener, follower));
-    await follower.ready.catch((error: unknown) => {
-      ofChannel.delete(listener);
-      throw error;
-    });
-    void deliver(follower, listener);
-  }
-}
-
-async function deliver(follower: Follower, listener: MessageListener): Promise<void> {
-  for await (const message of follower) await listener(message);
-}
-
-function withShownChannels(follower: Follower, shown: (whole: string) => string): Follower {
-  return {
-    ready: follower.ready,
-    close: () => follower.close(),
-    async *[Symbol.asyncIterator]() {
-      for await (const message of follower) yield { ...message, channel: shown(message.channel) };
-    },
-  };
-}
-
-async function* factsOf(
-  store: Backend,
-  pattern: string,
-  unwrittenForMs: number | undefined,
-): AsyncGenerator<KeyFacts[]> {
-  for await (const batch of store.keys(pattern)) {
-    const facts = (await store.describe(batch)).filter((one) => one !== null);
-    yield facts.filter((one) => isStale(one, unwrittenForMs));
-  }
-}
-
-async function* matchingIn(
-  store: Backend,
-  pattern: string,
-  unwrittenForMs: number | undefined,
-): AsyncGenerator<readonly string[]> {
-  if (unwrittenForMs === undefined) yield* store.keys(pattern);
-  else for await (const batch of factsOf(store, pattern, unwrittenForMs)) yield batch.map(({ key }) => key);
-}
-
-function isStale(facts: KeyFacts, unwrittenForMs: number | undefined): boolean {
-  return unwrittenForMs === undefined || (facts.ageMs !== null && facts.ageMs >= unwrittenForMs);
-}
-
-async function sizeOf(batches: AsyncIterable<readonly string[]>): Promise<number> {
-  let size = 0;
-  for await (const batch of batches) size += batch.length;
-  return size;
-}
-
-/** All batches, once it is certain that they hold at most `max` names. */
-async function* inMemory(batches: readonly (readonly string[])[]): AsyncGenerator<readonly string[]> {
-  yield* batches;
-}
-
-async function atMost(
-  max: number,
-  batches: AsyncIterable<readonly string[]>,
-): Promise<AsyncIterable<readonly string[]>> {
-  const held: (readonly string[])[] = [];
-  let size = 0;
-  for await (const batch of batches) {
-    held.push(batch);
-    size += batch.length;
-    if (size > max) {
-      throw new BlackboardError("conflict", `more than ${max} keys match; nothing was deleted`, {
-        hint: "narrow the pattern or raise the limit",
-      });
-    }
-  }
-  return inMemory(held);
-}
-
-function conditionOf(options: SetValueOptions): Condition | null {
-  if (options.ifValue !== undefined) {
-    if (options.if !== undefined) throw usageError("only one condition can be given");
-    return { if: "value", value: toBytes(options.ifValue) };
-  }
-  return options.if === undefined ? null : { if: options.if };
 }

@@ -1,14 +1,9 @@
 /** The library: `import { openBlackboard } from "timmy-bb"`. */
-export {
-  Blackboard,
-  type BoardDefaults,
-  type ClearOptions,
-  type MessageListener,
-  type SetValueOptions,
-  type SubscribeOptions,
-} from "./blackboard.ts";
+export { Blackboard } from "./blackboard.ts";
 export type { Capabilities, Follower } from "./core/backend.ts";
+export type { BoardDefaults, ClearOptions, SetValueOptions, SubscribeOptions } from "./core/board-options.ts";
 export { BlackboardError, type ErrorKind } from "./core/errors.ts";
+export type { MessageListener } from "./core/listeners.ts";
 export type {
   BackendStatus,
   ChannelFacts,

@@ -14,7 +14,7 @@ export function followBoth(
   onNotice: (notice: string) => void,
 ): Follower {
   const queue = new Queue<Message>();
-  const heardFile = file.catch((error: unknown) => {
+  const heardFile = file.then(whenReady).catch((error: unknown) => {
     onNotice(`cannot follow the board file as well: ${reasonOf(error)}`);
     return null;
   });
@@ -25,7 +25,7 @@ export function followBoth(
   void pour(redis, queue);
   void heardFile.then((follower) => follower && pour(follower, queue));
   return {
-    ready: Promise.all([redis.ready, heardFile.then((follower) => follower?.ready)]).then(() => {}),
+    ready: Promise.all([redis.ready, heardFile]).then(() => {}),
     close,
     async *[Symbol.asyncIterator]() {
       try {
@@ -35,6 +35,11 @@ export function followBoth(
       }
     },
   };
+}
+
+async function whenReady(follower: Follower): Promise<Follower> {
+  await follower.ready;
+  return follower;
 }
 
 async function pour(follower: Follower, queue: Queue<Message>): Promise<void> {

@@ -12,31 +12,37 @@ import type {
   FollowOptions,
   SetOptions,
 } from "../../core/backend.ts";
-import { BlackboardError, reasonOf } from "../../core/errors.ts";
+import { BlackboardError } from "../../core/errors.ts";
 import type { BackendStatus, Bytes, Selection } from "../../core/types.ts";
 import { hasUnsynced } from "../memory/unsynced.ts";
 import type { BackendSettings } from "../open.ts";
 import { UnreachableError } from "../redis/errors.ts";
-import { createRedis, type RedisBackend } from "../redis/index.ts";
+import { createRedis, type RedisStore } from "../redis/index.ts";
 import { followBoth } from "./follow.ts";
 
 /** How long redis may take to answer before it counts as unreachable. */
 const REACH_MS = 300;
+/** How long it then counts so, before it is tried again: a program's many operations must not each wait for nobody. */
+const VERDICT_MS = 1000;
 
 /** @throws BlackboardError `unavailable` if neither store can be used, `config` if redis refuses us */
 export async function openAuto(settings: BackendSettings): Promise<Backend> {
   const backend = new AutoBackend(settings, createRedis(settings));
-  await backend.choose();
-  return backend;
+  const unreachable = await backend.reach();
+  if (unreachable === null || settings.fallback) return backend;
+  await backend.close();
+  throw unreachable;
 }
 
 class AutoBackend implements Backend {
   readonly #settings: BackendSettings;
-  readonly #redis: RedisBackend;
+  readonly #redis: RedisStore;
   #memory: Promise<Backend> | null = null;
+  #unreachable: { readonly error: UnreachableError; readonly until: number } | null = null;
+  #toldOfFallback = false;
   #toldOfUnsynced = false;
 
-  constructor(settings: BackendSettings, redis: RedisBackend) {
+  constructor(settings: BackendSettings, redis: RedisStore) {
     this.#settings = settings;
     this.#redis = redis;
   }
@@ -47,37 +53,37 @@ class AutoBackend implements Backend {
   }
 
   async get(key: string) {
-    return (await this.choose()).get(key);
+    return (await this.#choose()).get(key);
   }
 
   async set(key: string, value: Bytes, options: SetOptions) {
     const backend =
-      options.condition === null ? await this.choose() : await this.#decider("a conditional set");
+      options.condition === null ? await this.#choose() : await this.#decider("a conditional set");
     return backend.set(key, value, options);
   }
 
   async del(keys: readonly string[], options: DelOptions) {
-    return (await this.choose()).del(keys, options);
+    return (await this.#choose()).del(keys, options);
   }
 
   async exists(keys: readonly string[]) {
-    return (await this.choose()).exists(keys);
+    return (await this.#choose()).exists(keys);
   }
 
   async *keys(pattern: string) {
-    yield* (await this.choose()).keys(pattern);
+    yield* (await this.#choose()).keys(pattern);
   }
 
   async describe(keys: readonly string[]) {
-    return (await this.choose()).describe(keys);
+    return (await this.#choose()).describe(keys);
   }
 
   async ttl(key: string) {
-    return (await this.choose()).ttl(key);
+    return (await this.#choose()).ttl(key);
   }
 
   async expire(key: string, ttlMs: number | null) {
-    return (await this.choose()).expire(key, ttlMs);
+    return (await this.#choose()).expire(key, ttlMs);
   }
 
   async incr(key: string, by: bigint, agent: string) {
@@ -85,7 +91,7 @@ class AutoBackend implements Backend {
   }
 
   async publish(channel: string, payload: Bytes, agent: string) {
-    return (await this.choose()).publish(channel, payload, agent);
+    return (await this.#choose()).publish(channel, payload, agent);
   }
 
   follow(selection: Selection, options: FollowOptions): Follower {
@@ -94,11 +100,11 @@ class AutoBackend implements Backend {
   }
 
   async channels(pattern: string) {
-    return (await this.choose()).channels(pattern);
+    return (await this.#choose()).channels(pattern);
   }
 
   async status(): Promise<BackendStatus> {
-    const chosen = await this.choose();
+    const chosen = await this.#choose();
     const status = await chosen.status();
     const isRedis = chosen === this.#redis;
     const why = isRedis ? "redis answered" : "redis is unreachable, so the file stands in";
@@ -110,7 +116,7 @@ class AutoBackend implements Backend {
 
   /** One store for steps that belong together. */
   async pin(): Promise<Backend> {
-    return this.choose();
+    return this.#choose();
   }
 
   async close(): Promise<void> {
@@ -118,36 +124,41 @@ class AutoBackend implements Backend {
     await Promise.all([this.#redis.close(), memory?.close()]);
   }
 
-  /** The store for an operation that either can do. */
-  async choose(): Promise<Backend> {
+  /** `null` if redis is there, else why it cannot be reached. Any other trouble with it is thrown. */
+  async reach(): Promise<UnreachableError | null> {
+    if (this.#unreachable !== null && this.#unreachable.until > Date.now()) return this.#unreachable.error;
+    this.#unreachable = null;
     try {
       await this.#redis.connect(Math.min(REACH_MS, this.#settings.timeoutMs));
+      return null;
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+      this.#unreachable = { error, until: Date.now() + VERDICT_MS };
+      return error;
+    }
+  }
+
+  /** The store for an operation that either can do. */
+  async #choose(): Promise<Backend> {
+    const unreachable = await this.reach();
+    if (unreachable === null) {
+      this.#toldOfFallback = false;
       this.#tellOfUnsynced();
       return this.#redis;
-    } catch (error) {
-      if (!(error instanceof UnreachableError) || !this.#settings.fallback) throw error;
-      const memory = await this.#openMemory();
-      this.#settings.onNotice(`${error.message}; using ${this.#settings.memoryPath} instead`);
-      return memory;
     }
+    if (!this.#settings.fallback) throw unreachable;
+    const memory = await this.#openMemory();
+    this.#tellOfFallback(unreachable);
+    return memory;
   }
 
   /** The store for an operation that decides who wins: redis or nothing. */
   async #decider(operation: string): Promise<Backend> {
-    try {
-      await this.#redis.connect(this.#settings.timeoutMs);
-      return this.#redis;
-    } catch (error) {
-      if (!(error instanceof UnreachableError)) throw error;
-      throw new BlackboardError(
-        "unavailable",
-        `${reasonOf(error)}; ${operation} is not decided on the file, two could win`,
-        {
-          hint: "--backend memory decides on the file, if every agent uses it",
-          cause: error,
-        },
-      );
-    }
+    const unreachable = await this.reach();
+    if (unreachable === null) return this.#redis;
+    const message = `${unreachable.message}; ${operation} is not decided on the file, two could win`;
+    const hint = "--backend memory decides on the file, if every agent uses it";
+    throw new BlackboardError("unavailable", message, { hint, cause: unreachable });
   }
 
   #openMemory(): Promise<Backend> {
@@ -155,6 +166,13 @@ class AutoBackend implements Backend {
       openMemory({ ...this.#settings, path: this.#settings.memoryPath, flagUnsynced: true }),
     );
     return this.#memory;
+  }
+
+  /** Once a command; in a program, each time redis goes away. */
+  #tellOfFallback(unreachable: UnreachableError): void {
+    if (this.#toldOfFallback) return;
+    this.#toldOfFallback = true;
+    this.#settings.onNotice(`${unreachable.message}; using ${this.#settings.memoryPath} instead`);
   }
 
   #tellOfUnsynced(): void {

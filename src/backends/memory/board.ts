@@ -1,0 +1,100 @@
+/** One board in a file: its settings, and the frame every change of it is made in. */
+import type { BoardSettings } from "../../core/backend.ts";
+import { usageError } from "../../core/errors.ts";
+import { msToNumber } from "../../core/ids.ts";
+import type { Bytes } from "../../core/types.ts";
+import { bytesIn, textIn } from "./cells.ts";
+import type { Database } from "./database.ts";
+import { type Appended, append, CHANGES, dropOfAge, dropOverLimit, type Entry } from "./log.ts";
+import { markUnsynced } from "./unsynced.ts";
+
+/** 64 MiB: a value is held in memory a few times while it is written. */
+export const MAX_VALUE_BYTES = 64 * 1024 * 1024;
+/** The most expired keys one transaction clears away, so that it stays short. */
+const CLEARED_AT_ONCE = 100;
+
+const EXPIRED = "SELECT name, board FROM entries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
+const REMOVE = "DELETE FROM entries WHERE name = ?";
+
+/** What `openMemory` is told of the board, beside its file. */
+export interface Settings extends BoardSettings {
+  readonly flagUnsynced: boolean;
+}
+
+/** A change of a key, for the log. */
+export interface Change {
+  readonly kind: "set" | "del";
+  readonly name: Uint8Array;
+  readonly value: Bytes | null;
+  readonly agent: string;
+}
+
+export class Board {
+  readonly db: Database;
+  readonly prefix: string;
+  readonly settings: Settings;
+
+  constructor(db: Database, settings: Settings) {
+    this.db = db;
+    this.prefix = settings.prefix;
+    this.settings = settings;
+  }
+
+  /**
+   * Changes the board in one transaction, which also clears away some of what is expired or too old: there is no
+   * server to do it. `work` gets the moment of the change.
+   */
+  change<T>(work: (now: number) => T): T {
+    return this.db.write(() => {
+      const now = Date.now();
+      this.#clearExpired(now);
+      const result = work(now);
+      dropOfAge(this.db, this.prefix, this.oldestAllowed(now));
+      return result;
+    });
+  }
+
+  /** Appends the log entry of a change, and returns its number. */
+  logChange(change: Change, now: number): number {
+    const { kind, name, value: data, agent: author } = change;
+    const entry = { kind, name, data, author, board: this.prefix, channel: CHANGES };
+    const { n, stream } = this.log(entry, now);
+    dropOverLimit(this.db, stream, this.settings.history.changes, n);
+    return n;
+  }
+
+  /** Appends an entry made by an agent; flagged if this store stands in for redis. */
+  log(entry: Omit<Entry, "isUnsynced">, now: number): Appended {
+    const isUnsynced = this.settings.flagUnsynced;
+    if (isUnsynced) markUnsynced(this.db.path);
+    return append(this.db, { ...entry, isUnsynced }, now);
+  }
+
+  /** Deletes a key whose time has come, and says so once, in the log of the board that wrote it. */
+  expire(name: Uint8Array, board: string, now: number): void {
+    this.db.run(REMOVE, name);
+    const entry = { kind: "expired", name, board, channel: CHANGES, data: null, author: null } as const;
+    const { n, stream } = append(this.db, { ...entry, isUnsynced: false }, now);
+    // How much another board's log keeps is not known here; its own next write sees to it.
+    if (this.prefix === board) dropOverLimit(this.db, stream, this.settings.history.changes, n);
+  }
+
+  /** Entries with lower numbers are too old to be kept or shown. */
+  oldestAllowed(now: number): number {
+    return msToNumber(Math.max(0, now - this.settings.history.maxAgeMs));
+  }
+
+  #clearExpired(now: number): void {
+    for (const row of this.db.all(EXPIRED, now, CLEARED_AT_ONCE)) {
+      this.expire(bytesIn(row, "name"), textIn(row, "board"), now);
+    }
+  }
+}
+
+/** @param what the word for the message: `value`, `payload` */
+export function checkSize(what: string, bytes: Bytes): void {
+  if (bytes.length <= MAX_VALUE_BYTES) return;
+  throw usageError(
+    `the ${what} is ${bytes.length} bytes long; the memory store takes ${MAX_VALUE_BYTES} at most`,
+  );
+}

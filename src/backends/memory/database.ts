@@ -1,0 +1,167 @@
+/** One connection to a board file: opening it, its statements, its transactions, its end. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { BlackboardError } from "../../core/errors.ts";
+import { type Cell, type Row, textIn } from "./cells.ts";
+import { type Connection, connect, type Statement, sqliteVersion } from "./driver.ts";
+import { fromSqlite, isBusy } from "./faults.ts";
+import { checkSameFile, type Identity, identityOf, preparePlace } from "./place.ts";
+import { createTables, hasTables } from "./schema.ts";
+
+/** How to open a board file. */
+export interface DatabaseOptions {
+  readonly path: string;
+  readonly timeoutMs: number;
+  readonly durability: "normal" | "full";
+}
+
+/** What a WAL shrinks back to once all of it has reached the file, in bytes. */
+const WAL_LIMIT = 4 * 1024 * 1024;
+
+/** Opens the file, and makes it and its tables where they are missing. @throws BlackboardError */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { path, timeoutMs } = options;
+  preparePlace(path);
+  try {
+    const identity = identityOf(path);
+    const connection = await connect(path, timeoutMs);
+    await prepare(connection, options).catch((error: unknown) => {
+      connection.close();
+      throw error;
+    });
+    return new Database(connection, identity, options);
+  } catch (error) {
+    throw fromSqlite(error, path, timeoutMs);
+  }
+}
+
+/** The check comes first: another program's file must not even change its journal mode. */
+async function prepare(connection: Connection, options: DatabaseOptions): Promise<void> {
+  const isMade = hasTables(connection, options.path);
+  await useWal(connection, options);
+  connection.exec(
+    `PRAGMA synchronous = ${options.durability}; PRAGMA journal_size_limit = ${WAL_LIMIT}; PRAGMA trusted_schema = OFF`,
+  );
+  if (!isMade) createTables(connection, options.path);
+}
+
+/** SQLite's busy timeout does not cover the change to WAL: of 120 first opens at once, 4 failed without this loop. */
+async function useWal(connection: Connection, options: DatabaseOptions): Promise<void> {
+  const deadline = Date.now() + options.timeoutMs;
+  for (;;) {
+    try {
+      if (journalMode(connection, "PRAGMA journal_mode") === "wal") return;
+      if (journalMode(connection, "PRAGMA journal_mode = WAL") === "wal") return;
+      throw new BlackboardError(
+        "config",
+        `the file system of ${options.path} does not allow sharing a board`,
+      );
+    } catch (error) {
+      if (!isBusy(error) || Date.now() >= deadline) throw error;
+    }
+    await sleep(2 + Math.random() * 10);
+  }
+}
+
+function journalMode(connection: Connection, sql: string): string {
+  return textIn(connection.prepare(sql).get() as Row, "journal_mode");
+}
+
+export class Database {
+  readonly path: string;
+  readonly durability: "normal" | "full";
+  readonly #connection: Connection;
+  readonly #identity: Identity;
+  readonly #timeoutMs: number;
+  readonly #statements = new Map<string, Statement>();
+  #isOpen = true;
+
+  constructor(connection: Connection, identity: Identity, options: DatabaseOptions) {
+    this.path = options.path;
+    this.durability = options.durability;
+    this.#connection = connection;
+    this.#identity = identity;
+    this.#timeoutMs = options.timeoutMs;
+  }
+
+  /** Runs something that reads. Several statements see several moments. */
+  read<T>(work: () => T): T {
+    this.#checkOpen();
+    try {
+      this.checkPlace();
+      return work();
+    } catch (error) {
+      throw fromSqlite(error, this.path, this.#timeoutMs);
+    }
+  }
+
+  /**
+   * Runs something that writes, wholly or not at all, alone among all processes. `IMMEDIATE`: a transaction that
+   * began as a reader fails at once when it turns writer after someone else wrote.
+   */
+  write<T>(work: () => T): T {
+    return this.read(() => {
+      this.#statement("BEGIN IMMEDIATE").run();
+      try {
+        const result = work();
+        this.#statement("COMMIT").run();
+        return result;
+      } catch (error) {
+        // After some errors, such as a full disk, SQLite has rolled back by itself.
+        if (this.#connection.isTransaction) this.#connection.exec("ROLLBACK");
+        throw error;
+      }
+    });
+  }
+
+  /** The first row. */
+  get(sql: string, ...parameters: Cell[]): Row | undefined {
+    return this.#statement(sql).get(...parameters) as Row | undefined;
+  }
+
+  /** The only row of a query that always has one. */
+  one(sql: string, ...parameters: Cell[]): Row {
+    const row = this.get(sql, ...parameters);
+    if (row === undefined) throw new BlackboardError("unavailable", `the board file ${this.path} is damaged`);
+    return row;
+  }
+
+  all(sql: string, ...parameters: Cell[]): Row[] {
+    return this.#statement(sql).all(...parameters) as Row[];
+  }
+
+  /** The number of rows changed. */
+  run(sql: string, ...parameters: Cell[]): number {
+    return Number(this.#statement(sql).run(...parameters).changes);
+  }
+
+  /** @throws BlackboardError `unavailable` if the path no longer leads to the open file */
+  checkPlace(): void {
+    checkSameFile(this.path, this.#identity);
+  }
+
+  sqliteVersion(): string {
+    return sqliteVersion(this.#connection);
+  }
+
+  /** Safe to call twice. Forgetting the statements lets the driver end them, and with them the open file. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#statements.clear();
+    this.#connection.close();
+  }
+
+  /** Prepared at first use: a command needs few of them, and preparing all is start-up time. */
+  #statement(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#connection.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #checkOpen(): void {
+    if (!this.#isOpen) throw new BlackboardError("internal", "the store was used after it was closed");
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Whether the process that registered a follower still runs. A process id means something only beside the moment
+ * its process started (ids come back) and within one process id namespace of one boot (`scene`). Where that cannot
+ * be compared, the caller goes by the follower's last sign of life.
+ */
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+import { codeOf } from "../../core/errors.ts";
+
+/** A process, as another process can check it. */
+export interface Owner {
+  readonly pid: number;
+  /** The start in clock ticks since boot; empty where the system does not tell. */
+  readonly started: string;
+  /** Where the process id is valid. */
+  readonly scene: string;
+}
+
+let known: Owner | null = null;
+
+/** This process. */
+export function thisProcess(): Owner {
+  known ??= process.platform === "linux" ? ownerOnLinux() : elsewhere();
+  return known;
+}
+
+/** Whether the process runs; `undefined` if that cannot be told from here. */
+export function isRunning(owner: Owner): boolean | undefined {
+  const self = thisProcess();
+  if (owner.scene !== self.scene) return undefined;
+  if (owner.pid === self.pid) return owner.started === self.started;
+  if (self.started !== "") return startOf(String(owner.pid)) === owner.started;
+  return canBeSignalled(owner.pid) ? undefined : false;
+}
+
+/** A /proc of another namespace than ours (or none) shows no process 'self' with our id: it cannot be used. */
+function ownerOnLinux(): Owner {
+  try {
+    const started = startOf("self");
+    if (started === null || !statOf("self").startsWith(`${process.pid} `)) return elsewhere();
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+    return { pid: process.pid, started, scene: `${boot} ${readlinkSync("/proc/self/ns/pid")}` };
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return elsewhere();
+  }
+}
+
+function elsewhere(): Owner {
+  return { pid: process.pid, started: "", scene: `host ${hostname()}` };
+}
+
+/** Field 22 of proc(5)'s stat; `null` if the process is gone, or is dead and only waits for its parent. */
+function startOf(pid: string): string | null {
+  const stat = statOf(pid);
+  // The name, field 2, may hold blanks and parentheses: count from behind the last one.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const isDead = fields[0] === "Z" || fields[0] === "X";
+  return isDead ? null : (fields[19] ?? null);
+}
+
+function statOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ESRCH") return "";
+    throw error;
+  }
+}
+
+function canBeSignalled(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === "EPERM";
+  }
+}

@@ -1,0 +1,122 @@
+/** Appending to the log, and what retention takes away from it. All of it runs inside a write transaction. */
+import { MAX_LOGGED_VALUE_BYTES } from "../../core/backend.ts";
+import { msToNumber } from "../../core/ids.ts";
+import { numberIn, type Row } from "./cells.ts";
+import type { Database } from "./database.ts";
+
+/** The channel of the stream that holds the changes of keys: no name, for names hold no control characters. */
+export const CHANGES = Buffer.of(0);
+/**
+ * How many entries over the limit a stream keeps for a live follower that has not read them. Beyond it the oldest
+ * are dropped nevertheless, and the follower ends with an error: one stopped process must not fill the disk.
+ */
+const HELD_ENTRIES = 100_000;
+/** The most entries one transaction takes away, so that it stays short. */
+const DROPPED_AT_ONCE = 500;
+
+/** What is to be logged. */
+export interface Entry {
+  readonly kind: "message" | "set" | "del" | "expired";
+  /** The board's prefix. */
+  readonly board: string;
+  /** The channel of a message; `CHANGES` for all other kinds. */
+  readonly channel: Uint8Array;
+  /** The key; `null` for a message. */
+  readonly name: Uint8Array | null;
+  readonly data: Uint8Array | null;
+  /** `null`: nobody, the entry is an expiry. */
+  readonly author: string | null;
+  readonly isUnsynced: boolean;
+}
+
+/** A stream that got an entry. */
+export interface Stream {
+  readonly id: number;
+  readonly kept: number;
+}
+
+/** An entry's number, and its stream. */
+export interface Appended {
+  readonly n: number;
+  readonly stream: Stream;
+}
+
+const NEXT = "UPDATE counter SET last = max(last + 1, ?) RETURNING last";
+const EXTEND = `UPDATE streams SET kept = kept + ?3, last = ?4,
+  oldest = CASE WHEN kept = 0 THEN ?4 ELSE oldest END
+  WHERE board = ?1 AND channel = ?2 RETURNING id, kept`;
+const BEGIN_STREAM = `INSERT INTO streams (board, channel, kept, last, oldest, dropped)
+  VALUES (?1, ?2, ?3, ?4, ?4, 0) RETURNING id, kept`;
+/** An empty array may reach SQLite as NULL, depending on the driver: hence the flag beside it. */
+const APPEND = `INSERT INTO log (n, stream, kind, unsynced, author, size, name, data)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE WHEN ?9 THEN coalesce(?8, x'') END)`;
+const OLDEST = `SELECT n FROM log WHERE stream = ? AND unsynced = 0 AND n <= ? ORDER BY n LIMIT ?`;
+const DROP = "DELETE FROM log WHERE stream = ? AND unsynced = 0 AND n <= ?";
+const SHRINK = `UPDATE streams SET kept = kept - ?2, dropped = ?3,
+  oldest = coalesce((SELECT min(n) FROM log WHERE stream = ?1 AND unsynced = 0), last) WHERE id = ?1`;
+const FORCED = "UPDATE counter SET forced = max(forced, ?)";
+const OF_AGE = "SELECT id, kept, last FROM streams WHERE board = ? AND oldest < ? ORDER BY oldest LIMIT 1";
+const FORGET = `DELETE FROM streams WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM log WHERE stream = ?1)`;
+const IGNORE = "UPDATE streams SET oldest = NULL WHERE id = ?";
+
+/** The last number drawn in this file; every later entry has a greater one. */
+export function lastNumber(db: Database): number {
+  return numberIn(db.one("SELECT last FROM counter"), "last");
+}
+
+export function append(db: Database, entry: Entry, now: number): Appended {
+  const n = numberIn(db.one(NEXT, msToNumber(now)), "last");
+  const place = [entry.board, entry.channel, entry.isUnsynced ? 0 : 1, n] as const;
+  const row = db.get(EXTEND, ...place) ?? db.one(BEGIN_STREAM, ...place);
+  const stream = { id: numberIn(row, "id"), kept: numberIn(row, "kept") };
+  addRow(db, n, stream.id, entry);
+  return { n, stream };
+}
+
+/** Payloads are always kept, values only up to the contract's limit. */
+function addRow(db: Database, n: number, stream: number, entry: Entry): void {
+  const { kind, data } = entry;
+  const size = data?.length ?? 0;
+  const isKept = data !== null && (kind === "message" || size <= MAX_LOGGED_VALUE_BYTES);
+  const unsynced = entry.isUnsynced ? 1 : 0;
+  const bytes = isKept ? data : null;
+  db.run(APPEND, n, stream, kind, unsynced, entry.author, size, entry.name, bytes, isKept ? 1 : 0);
+}
+
+/**
+ * Drops the oldest entries of a stream over its limit.
+ * @param readByAll every live follower has read up to here; what is newer waits for them
+ */
+export function dropOverLimit(db: Database, stream: Stream, limit: number, readByAll: number): void {
+  const excess = stream.kept - limit;
+  if (excess <= 0) return;
+  const isForced = excess > HELD_ENTRIES;
+  drop(db, stream.id, isForced ? Number.MAX_SAFE_INTEGER : readByAll, excess, isForced);
+}
+
+/**
+ * Drops what is too old in one stream of the board. One a transaction: each write pays for a bounded piece, and idle
+ * streams get their turn. A stream that is empty by then is forgotten.
+ */
+export function dropOfAge(db: Database, board: string, oldestAllowed: number): void {
+  const row = db.get(OF_AGE, board, oldestAllowed);
+  if (row === undefined) return;
+  const id = numberIn(row, "id");
+  if (numberIn(row, "kept") > 0) drop(db, id, oldestAllowed - 1, DROPPED_AT_ONCE, true);
+  else forget(db, id, row);
+}
+
+/** An empty stream goes; one with unsynced entries stays until they are brought over. */
+function forget(db: Database, id: number, row: Row): void {
+  if (numberIn(row, "kept") === 0 && db.run(FORGET, id) === 0) db.run(IGNORE, id);
+}
+
+function drop(db: Database, stream: number, upTo: number, most: number, isForced: boolean): void {
+  const rows = db.all(OLDEST, stream, upTo, Math.min(most, DROPPED_AT_ONCE));
+  const newest = rows.at(-1);
+  if (newest === undefined) return;
+  const n = numberIn(newest, "n");
+  db.run(DROP, stream, n);
+  db.run(SHRINK, stream, rows.length, n);
+  if (isForced) db.run(FORCED, n);
+}

@@ -1,0 +1,89 @@
+/**
+ * Where the board file lies: made with the right access before SQLite sees it, and refused where sharing it
+ * between processes cannot work. An existing file is never opened here: closing any descriptor of it drops the
+ * POSIX locks this process holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
+ */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { BlackboardError, codeOf } from "../../core/errors.ts";
+import { fromFileSystem, PLACE_HINT, replacedFile } from "./faults.ts";
+import { unsharedReason } from "./mounts.ts";
+
+/** Tells whether a path still leads to the same file. */
+export interface Identity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/** Makes directory (0700) and file (0600) where they are missing. @throws BlackboardError `config`, `unavailable` */
+export function preparePlace(path: string): void {
+  makeDirectory(dirname(path));
+  const found = lstatOf(path);
+  if (found === undefined) createFile(path);
+  else checkFile(path, found);
+}
+
+export function identityOf(path: string): Identity {
+  const { dev, ino } = statSync(path);
+  return { dev, ino };
+}
+
+/** @throws BlackboardError `unavailable` if the path leads to another file by now, or to none */
+export function checkSameFile(path: string, identity: Identity): void {
+  const now = statSync(path, { throwIfNoEntry: false });
+  if (now?.ino !== identity.ino || now.dev !== identity.dev) throw replacedFile(path);
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const reason = unsharedReason(realpathSync(directory));
+    if (reason !== null)
+      throw wrongPlace(`${directory} is on ${reason}, where processes cannot share a board`);
+  } catch (cause) {
+    if (cause instanceof BlackboardError) throw cause;
+    throw fromFileSystem(cause, `make the directory ${directory}`);
+  }
+}
+
+function lstatOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw fromFileSystem(cause, `use the board file ${path}`);
+  }
+}
+
+/** `wx`: another process may have been faster, and its file must not be opened here. */
+function createFile(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (cause) {
+    if (codeOf(cause) !== "EEXIST") throw fromFileSystem(cause, `make the board file ${path}`);
+    checkFile(path, lstatSync(path));
+  }
+}
+
+function checkFile(path: string, stats: Stats): void {
+  if (stats.isSymbolicLink()) throw wrongPlace(`the board file ${path} is a symbolic link`);
+  if (!stats.isFile()) throw wrongPlace(`the board file ${path} is not a regular file`);
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    throw fromFileSystem(cause, `read and write the board file ${path}`);
+  }
+}
+
+function wrongPlace(message: string): BlackboardError {
+  return new BlackboardError("config", message, { hint: PLACE_HINT });
+}

@@ -1,0 +1,111 @@
+/**
+ * The tables of a board file. Names are whole (`<prefix>:<name>`) and are bytes compared by memcmp, so that an empty
+ * prefix sees everything. `board` is a prefix. `n` is the number of a log entry (`core/ids.ts`), drawn
+ * from one counter a file; times are milliseconds since the epoch.
+ */
+import { BlackboardError } from "../../core/errors.ts";
+import { numberIn, type Row } from "./cells.ts";
+import type { Connection } from "./driver.ts";
+
+/** "tbb1": says in the file's header that it is a board. */
+const APPLICATION_ID = 0x74626231;
+const VERSION = 1;
+
+/*
+ * entries: `value` comes last, so that reading the rest of a row does not walk through the pages of a large value.
+ *   `first` and `last` are the log entries that made the key and that wrote it last, `board` the log that got them.
+ * streams: one a channel, and one (channel x'00', which no name holds) for the changes of keys. `kept` counts the entries that retention
+ *   looks after, `oldest` is the first of them and `last` the newest ever; `dropped` is the newest that retention
+ *   took away. A stream without any is looked at again when `oldest` comes of age, and then goes.
+ * log: `name` is the key, NULL for a message; `data` is NULL where only the `size` is logged.
+ *   Entries with `unsynced` = 1 were written while redis was away; retention leaves them alone and counts them not.
+ * followers: `position` is the last entry read for sure, `beat` the last sign of life.
+ * counter: `last` number drawn; `forced` is the newest entry dropped although a live follower might want it.
+ * AUTOINCREMENT where ids are remembered across transactions and must never come back as something else.
+ */
+const TABLES = `
+CREATE TABLE entries (
+  name BLOB PRIMARY KEY NOT NULL,
+  expires_at INTEGER,
+  author TEXT NOT NULL,
+  board TEXT NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  value BLOB NOT NULL
+);
+CREATE INDEX entries_by_expiry ON entries (expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE streams (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  board TEXT NOT NULL,
+  channel BLOB NOT NULL,
+  kept INTEGER NOT NULL,
+  oldest INTEGER,
+  last INTEGER NOT NULL,
+  dropped INTEGER NOT NULL,
+  UNIQUE (board, channel)
+);
+CREATE INDEX streams_by_age ON streams (board, oldest);
+CREATE TABLE log (
+  n INTEGER PRIMARY KEY,
+  stream INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  unsynced INTEGER NOT NULL,
+  author TEXT,
+  size INTEGER NOT NULL,
+  name BLOB,
+  data BLOB
+);
+CREATE INDEX log_by_stream ON log (stream, unsynced, n);
+CREATE INDEX log_unsynced ON log (n) WHERE unsynced = 1;
+CREATE TABLE followers (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  board TEXT NOT NULL,
+  selection TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  started TEXT NOT NULL,
+  scene TEXT NOT NULL,
+  beat INTEGER NOT NULL,
+  position INTEGER NOT NULL
+);
+CREATE TABLE counter (last INTEGER NOT NULL, forced INTEGER NOT NULL);
+INSERT INTO counter VALUES (0, 0);
+PRAGMA application_id = ${APPLICATION_ID};
+PRAGMA user_version = ${VERSION};
+`;
+
+/** One statement, so that the three numbers are of one moment. */
+const IDENTITY = `SELECT
+  (SELECT application_id FROM pragma_application_id) AS application,
+  (SELECT user_version FROM pragma_user_version) AS version,
+  (SELECT count(*) FROM sqlite_schema) AS tables`;
+
+/**
+ * Whether the file has the tables; false for an empty one. Reads only: a file that is not ours is left as it is.
+ * @throws BlackboardError `config` for another program's database and for a newer timmy-bb's board
+ */
+export function hasTables(connection: Connection, path: string): boolean {
+  const row = connection.prepare(IDENTITY).get() as Row;
+  const application = numberIn(row, "application");
+  if (application === 0 && numberIn(row, "tables") === 0) return false;
+  if (application !== APPLICATION_ID) {
+    throw new BlackboardError("config", `${path} is another program's SQLite database, not a board`, {
+      hint: "set blackboard.memory.path or $TIMMY_BB_DATA_DIR to another place",
+    });
+  }
+  if (numberIn(row, "version") === VERSION) return true;
+  throw new BlackboardError("config", `the board file ${path} was made by a newer timmy-bb`, {
+    hint: "update timmy-bb, or set blackboard.memory.path to another place",
+  });
+}
+
+/** Makes the tables, unless another process has made them meanwhile. */
+export function createTables(connection: Connection, path: string): void {
+  connection.exec("BEGIN IMMEDIATE");
+  try {
+    if (!hasTables(connection, path)) connection.exec(TABLES);
+    connection.exec("COMMIT");
+  } catch (error) {
+    if (connection.isTransaction) connection.exec("ROLLBACK");
+    throw error;
+  }
+}

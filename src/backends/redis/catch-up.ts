@@ -1,0 +1,51 @@
+/** What a follower missed while it was away, read from the channels' logs. */
+import { idToNumber, numberToId } from "../../core/ids.ts";
+import { newestNumbers } from "./channels.ts";
+import { type Layout, streamOf } from "./layout.ts";
+import type { Link } from "./link.ts";
+import { asBytes, asList, asPairs, asText, type Reply } from "./replies.ts";
+import { type Delivery, delivery, type Subscription } from "./subscription.ts";
+
+/** Entries read in one step. */
+const PAGE = 200;
+
+/** The retained messages of the followed channels after a number, oldest first. */
+export async function readMissed(
+  link: Link,
+  layout: Layout,
+  subscription: Subscription,
+  after: number,
+): Promise<readonly Delivery[]> {
+  const newest = await link.run("read", (connection) => newestNumbers(connection, layout, after));
+  const missed: Delivery[] = [];
+  for (const channel of newest.keys()) {
+    if (subscription.matches(channel)) missed.push(...(await readChannel(link, layout, channel, after)));
+  }
+  return missed.sort((left, right) => (left.number ?? 0) - (right.number ?? 0));
+}
+
+async function readChannel(link: Link, layout: Layout, channel: string, after: number): Promise<Delivery[]> {
+  const entries: Delivery[] = [];
+  let last = after;
+  for (;;) {
+    const range = [streamOf(layout, channel), `(${numberToId(last)}`, "+", "count", PAGE] as const;
+    const page = asList(await link.command("read", "xrange", ...range));
+    for (const entry of page) {
+      const read = toDelivery(channel, entry);
+      if (read === null) continue;
+      entries.push(read);
+      last = read.number ?? last;
+    }
+    if (page.length < PAGE) return entries;
+  }
+}
+
+/** `null` for an entry that timmy-bb cannot have written. */
+function toDelivery(channel: string, entry: Reply): Delivery | null {
+  const [id, fields] = asList(entry);
+  const number = idToNumber(asText(id));
+  const known = new Map(asPairs(fields).map(([name, value]) => [asText(name), asBytes(value)]));
+  const payload = known.get("payload");
+  if (number === null || payload === undefined) return null;
+  return delivery(channel, payload, number, known.get("by")?.toString("utf8") ?? "");
+}

@@ -1,0 +1,126 @@
+/** Listing channels: those with retained messages, and those somebody listens to. */
+import { compileGlob, escapeGlob, type Matcher } from "../../core/glob.ts";
+import { msToNumber, numberToId } from "../../core/ids.ts";
+import { decodeName, encodeName } from "../../core/names.ts";
+import type { ChannelFacts } from "../../core/types.ts";
+import type { Connection } from "./connection.ts";
+import { isOwn, type Layout, markerOf, streamOf } from "./layout.ts";
+import type { Link } from "./link.ts";
+import { asBytes, asList, asNumber, asPairs, type Reply } from "./replies.ts";
+
+interface FollowedPattern {
+  readonly matches: Matcher;
+  readonly followers: number;
+}
+
+interface Retained {
+  readonly messages: number;
+  readonly lastId: string;
+}
+
+/** The channels that match, each once, in no order. */
+export function listChannels(
+  link: Link,
+  layout: Layout,
+  maxAgeMs: number,
+  pattern: string,
+): Promise<readonly ChannelFacts[]> {
+  return link.run("read", async (connection) => {
+    const [retained, listened, patterns] = await Promise.all([
+      retainedChannels(connection, layout, maxAgeMs, pattern),
+      listenedChannels(connection, pattern),
+      followedPatterns(connection, layout),
+    ]);
+    const names = new Set([...retained.keys(), ...listened.keys()]);
+    return [...names].map((channel) => ({
+      channel,
+      messages: retained.get(channel)?.messages ?? 0,
+      followers: (listened.get(channel) ?? 0) + followersByPattern(patterns, channel),
+      lastId: retained.get(channel)?.lastId ?? null,
+    }));
+  });
+}
+
+/** Channels whose log has something, by its length and newest entry. */
+async function retainedChannels(
+  connection: Connection,
+  layout: Layout,
+  maxAgeMs: number,
+  pattern: string,
+): Promise<Map<string, Retained>> {
+  const newest = await newestNumbers(connection, layout, await oldestKept(connection, maxAgeMs));
+  const matches = compileGlob(pattern);
+  const wanted = [...newest].filter(([channel]) => matches(encodeName(channel)));
+  const lengths = await Promise.all(
+    wanted.map(([channel]) => connection.call("xlen", streamOf(layout, channel))),
+  );
+  const retained = new Map<string, Retained>();
+  wanted.forEach(([channel, number], at) => {
+    const messages = asNumber(lengths[at]);
+    if (messages > 0) retained.set(channel, { messages, lastId: numberToId(number) });
+  });
+  return retained;
+}
+
+/** Channels with entries of a greater number than the given one, by the number of the newest. */
+export async function newestNumbers(
+  connection: Connection,
+  layout: Layout,
+  above: number,
+): Promise<ReadonlyMap<string, number>> {
+  const range = [layout.channels, `(${above}`, "+inf", "withscores"] as const;
+  const pairs = asPairs(await connection.call("zrangebyscore", ...range));
+  return new Map(pairs.map(([channel, number]) => [toName(channel), asNumber(number)]));
+}
+
+/** By the server's clock: ours may differ. */
+async function oldestKept(connection: Connection, maxAgeMs: number): Promise<number> {
+  const [seconds] = asList(await connection.call("time"));
+  return msToNumber(Math.max(asNumber(seconds) * 1000 - maxAgeMs, 0));
+}
+
+/** Channels with subscribers by exact name, foreign ones too. */
+async function listenedChannels(connection: Connection, pattern: string): Promise<Map<string, number>> {
+  const channels = asList(await connection.call("pubsub", "channels", pattern)).map((name) =>
+    decodeName(asBytes(name)),
+  );
+  return subscriberCounts(
+    connection,
+    channels.filter((channel) => !isOwn(channel)),
+  );
+}
+
+/** The patterns that live followers of this board have. */
+async function followedPatterns(connection: Connection, layout: Layout): Promise<readonly FollowedPattern[]> {
+  const start = markerOf(layout, "");
+  const markers = asList(await connection.call("pubsub", "channels", `${escapeGlob(start)}*`));
+  const counts = await subscriberCounts(connection, markers.map(toName));
+  return [...counts].map(([marker, followers]) => ({
+    matches: compileGlob(marker.slice(start.length)),
+    followers,
+  }));
+}
+
+async function subscriberCounts(
+  connection: Connection,
+  channels: readonly string[],
+): Promise<Map<string, number>> {
+  if (channels.length === 0) return new Map();
+  const pairs = asPairs(await connection.call("pubsub", "numsub", ...channels));
+  return new Map(pairs.map(([channel, count]) => [toName(channel), asNumber(count)]));
+}
+
+function followersByPattern(patterns: readonly FollowedPattern[], channel: string): number {
+  const name = encodeName(channel);
+  return patterns.reduce((sum, { matches, followers }) => sum + (matches(name) ? followers : 0), 0);
+}
+
+function toName(reply: Reply): string {
+  return decodeName(asBytes(reply));
+}
+
+/** Live followers of the board, ours only. */
+export async function countFollowers(connection: Connection, layout: Layout): Promise<number> {
+  const counts = await subscriberCounts(connection, [layout.presence]);
+  return counts.get(layout.presence) ?? 0;
+}

@@ -1,0 +1,82 @@
+/**
+ * From an address to a connection that is logged in, in the right database, and, on a Cluster, at the node that has
+ * the board. AUTH and SELECT are our own: ioredis turns the first's refusal into "Connection is closed." and goes on in
+ * database 0 after the second's.
+ */
+import type { BlackboardError } from "../../core/errors.ts";
+import type { RedisAddress } from "../../core/redis-url.ts";
+import { ConnectError, Connection } from "./connection.ts";
+import { Deadline, DeadlineError } from "./deadline.ts";
+import {
+  ConnectionLostError,
+  connectFailure,
+  protocolFailure,
+  replyToError,
+  ServerReplyError,
+  UnreachableError,
+} from "./errors.ts";
+import type { Layout } from "./layout.ts";
+import type { Reply } from "./replies.ts";
+
+/** The first node may name another, which may have just handed the slot on. */
+const MAX_REDIRECTS = 3;
+
+/**
+ * Connects and logs in, all within the given milliseconds (loading the driver not counted).
+ * @throws UnreachableError if nobody answered; BlackboardError `config` or `unavailable` if somebody did
+ */
+export async function dial(address: RedisAddress, layout: Layout, withinMs: number): Promise<Connection> {
+  let connection = await Connection.to(address);
+  const deadline = new Deadline(withinMs);
+  for (let redirects = 0; ; redirects++) {
+    try {
+      await deadline.race(greet(connection, address, layout));
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      const node = redirects < MAX_REDIRECTS && layout.hasHashTag ? movedTo(error, address) : null;
+      if (node === null) throw explain(error, connection, address, withinMs);
+      connection = await Connection.to(node);
+    }
+  }
+}
+
+/** The probe tells that the server answers, that it lets us in, and whether this node has the board's slot. */
+async function greet(connection: Connection, address: RedisAddress, layout: Layout): Promise<void> {
+  await connection.connect();
+  const { username, password, db } = address;
+  const replies: Promise<Reply>[] = [];
+  if (username !== null) replies.push(connection.call("auth", username, password ?? ""));
+  else if (password !== null) replies.push(connection.call("auth", password));
+  if (db !== 0) replies.push(connection.call("select", String(db)));
+  replies.push(connection.call("exists", layout.id, layout.probe));
+  for (const outcome of await Promise.allSettled(replies)) {
+    if (outcome.status === "rejected") throw outcome.reason;
+  }
+}
+
+/** The node a `MOVED <slot> <host>:<port>` names; without a host it is another port of the same one. */
+function movedTo(error: unknown, address: RedisAddress): RedisAddress | null {
+  if (!(error instanceof ServerReplyError)) return null;
+  const parts = /^MOVED \d+ (.*):(\d+)$/.exec(error.text);
+  if (parts === null) return null;
+  const known = "host" in address.target ? address.target.host : "localhost";
+  return { ...address, target: { host: parts[1] || known, port: Number(parts[2]) } };
+}
+
+function explain(error: unknown, connection: Connection, address: RedisAddress, withinMs: number): unknown {
+  const { shown, tls } = address;
+  if (error instanceof DeadlineError)
+    return new UnreachableError(shown, `no answer within ${Math.round(withinMs)} ms`);
+  if (error instanceof ServerReplyError) return refusal(error, shown);
+  if (connection.spokeGibberish) return protocolFailure(shown);
+  if (error instanceof ConnectError) return connectFailure(error.code, shown, tls);
+  if (error instanceof ConnectionLostError) return connectFailure(connection.code, shown, false);
+  return error;
+}
+
+/** An `ERR` without a meaning of its own comes from something that is not the Redis we know. */
+function refusal(error: ServerReplyError, shown: string): BlackboardError {
+  const known = replyToError(error, shown);
+  return known.kind === "internal" ? protocolFailure(shown) : known;
+}

@@ -1,0 +1,76 @@
+/**
+ * The names of timmy-bb's own keys and channels in Redis. `docs/redis-layout.md` tells the same to people who write
+ * in other languages.
+ */
+import { BlackboardError } from "../../core/errors.ts";
+import { escapeGlob } from "../../core/glob.ts";
+import { OWN_ROOT } from "../../core/names.ts";
+
+/** Everything below one board's root. Roots and channels are names in the sense of `names.ts`. */
+export interface Layout {
+  /** `timmy-bb:{<prefix>}:`, or `timmy-bb:@<prefix>:` if the prefix has a hash tag of its own. */
+  readonly root: string;
+  /** The last id given, as a number. */
+  readonly id: string;
+  /** Channels with retained messages, by the number of the newest. */
+  readonly channels: string;
+  /** Every live follower of the board listens here, so that `PUBSUB NUMSUB` counts them. */
+  readonly presence: string;
+  /** Some name a user's key could have; on a Cluster it must be in the slot of the root. */
+  readonly probe: string;
+  /** Everything of ours on the prefix is in one slot, and a Cluster can carry it. */
+  readonly hasHashTag: boolean;
+}
+
+export function layoutOf(prefix: string): Layout {
+  checkPrefix(prefix);
+  const tagged = hasHashTag(prefix);
+  const root = tagged ? `${OWN_ROOT}@${prefix}:` : `${OWN_ROOT}{${prefix}}:`;
+  return {
+    root,
+    id: `${root}id`,
+    channels: `${root}channels`,
+    presence: `${root}followers`,
+    probe: prefix === "" ? "probe" : `${prefix}:probe`,
+    hasHashTag: tagged,
+  };
+}
+
+/** The stream of one channel's messages. */
+export function streamOf(layout: Layout, channel: string): string {
+  return `${layout.root}channel:${channel}`;
+}
+
+/** Where a message's id and author go just before the message itself. */
+export function envelopeOf(layout: Layout, channel: string): string {
+  return `${layout.root}envelope:${channel}`;
+}
+
+/** A glob for the envelopes of all channels a glob matches. */
+export function envelopePattern(layout: Layout, pattern: string): string {
+  return `${escapeGlob(layout.root)}envelope:${pattern}`;
+}
+
+/** A follower of a pattern listens here too, because Redis tells nobody which patterns are being followed. */
+export function markerOf(layout: Layout, pattern: string): string {
+  return `${layout.root}follower:${pattern}`;
+}
+
+/** Bookkeeping of this or any other board, which is never shown as a key or a message. */
+export function isOwn(name: string): boolean {
+  return name.startsWith(OWN_ROOT);
+}
+
+/** Redis's rule: the first `{`, if a `}` follows with something between. */
+function hasHashTag(prefix: string): boolean {
+  const open = prefix.indexOf("{");
+  return open >= 0 && prefix.indexOf("}", open) > open + 1;
+}
+
+/** A prefix inside our own root would make users' keys look like bookkeeping, and the other way round. */
+function checkPrefix(prefix: string): void {
+  if (!`${prefix}:`.startsWith(OWN_ROOT)) return;
+  throw new BlackboardError("config", `the prefix "${prefix}" is timmy-bb's own`, {
+    hint: "choose another prefix",
+  });
+}

@@ -1,0 +1,158 @@
+/**
+ * The connection that carries a board's operations. It is made when it is needed and again after it was lost, and
+ * each operation ends within one bound, connecting included.
+ */
+import { BlackboardError } from "../../core/errors.ts";
+import type { RedisAddress } from "../../core/redis-url.ts";
+import type { Argument, Connection } from "./connection.ts";
+import { Deadline, DeadlineError } from "./deadline.ts";
+import { dial } from "./dial.ts";
+import { ConnectionLostError, replyToError, ServerReplyError, UnreachableError } from "./errors.ts";
+import type { Layout } from "./layout.ts";
+import type { Reply } from "./replies.ts";
+import type { Script } from "./scripts.ts";
+
+/** What it means if no answer comes: a `read` changed nothing, a `write` may have happened. */
+export type Effect = "read" | "write";
+
+/** Sends commands on one live connection. */
+export type Work<Result> = (connection: Connection) => Promise<Result>;
+
+export interface LinkOptions {
+  readonly address: RedisAddress;
+  readonly layout: Layout;
+  readonly timeoutMs: number;
+}
+
+export class Link {
+  readonly #options: LinkOptions;
+  #connection: Connection | null = null;
+  #dialling: Promise<Connection> | null = null;
+  #closed = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes sure that there is a connection.
+   * @throws UnreachableError if nobody answers within the given milliseconds
+   */
+  async connect(withinMs: number): Promise<Connection> {
+    if (this.#closed) throw new BlackboardError("usage", "the board is closed");
+    if (this.#connection?.usable) return this.#connection;
+    this.#dialling ??= this.#dial(withinMs);
+    return this.#bounded(this.#dialling, withinMs);
+  }
+
+  /** One command. */
+  command(effect: Effect, name: string, ...args: readonly Argument[]): Promise<Reply> {
+    return this.run(effect, (connection) => connection.call(name, ...args));
+  }
+
+  /** One script; its text travels only when the server does not have it. */
+  script(
+    effect: Effect,
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    deadline = this.deadline(),
+  ): Promise<Reply> {
+    return this.run(effect, (connection) => evaluate(connection, script, keys, args), deadline);
+  }
+
+  /**
+   * Runs some commands within the store's bound, or what is left of the given one.
+   * @throws BlackboardError: UnreachableError before any byte of them was sent; afterwards by what became of them
+   */
+  async run<Result>(effect: Effect, work: Work<Result>, deadline = this.deadline()): Promise<Result> {
+    for (let attempt = 0; ; attempt++) {
+      const connection = await this.connect(deadline.leftMs);
+      try {
+        return await deadline.race(work(connection));
+      } catch (error) {
+        if (attempt > 0 || !this.#mayHaveMoved(error)) throw this.#explain(error, effect, connection);
+        this.#drop(connection); // refused before anything was done; dialling again finds the right node
+      }
+    }
+  }
+
+  /** The bound of one operation, for those that take several runs. */
+  deadline(): Deadline {
+    return new Deadline(this.#options.timeoutMs);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#connection?.destroy();
+    this.#connection = null;
+  }
+
+  #mayHaveMoved(error: unknown): boolean {
+    return this.#options.layout.hasHashTag && error instanceof ServerReplyError && error.code === "MOVED";
+  }
+
+  async #dial(withinMs: number): Promise<Connection> {
+    try {
+      const connection = await dial(this.#options.address, this.#options.layout, withinMs);
+      if (this.#closed) connection.destroy();
+      else this.#connection = connection;
+      return connection;
+    } finally {
+      this.#dialling = null;
+    }
+  }
+
+  /** A dialling begun by another operation may have a longer bound than this one. */
+  async #bounded(dialling: Promise<Connection>, withinMs: number): Promise<Connection> {
+    try {
+      return await new Deadline(withinMs + DIAL_GRACE_MS).race(dialling);
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error;
+      throw new UnreachableError(this.#options.address.shown, `no answer within ${Math.round(withinMs)} ms`);
+    }
+  }
+
+  #explain(error: unknown, effect: Effect, connection: Connection): unknown {
+    const { shown } = this.#options.address;
+    if (error instanceof ServerReplyError) return replyToError(error, shown);
+    if (error instanceof DeadlineError) {
+      this.#drop(connection); // a late reply must not be taken for the answer to something else
+      return noAnswer(effect, shown, `no answer within ${this.#options.timeoutMs} ms`);
+    }
+    if (error instanceof ConnectionLostError) {
+      this.#drop(connection);
+      return noAnswer(effect, shown, "the connection was lost");
+    }
+    return error;
+  }
+
+  #drop(connection: Connection): void {
+    connection.destroy();
+    if (this.#connection === connection) this.#connection = null;
+  }
+}
+
+/** Dialling keeps its own time; this lets its own, better error come first. */
+const DIAL_GRACE_MS = 20;
+
+function noAnswer(effect: Effect, shown: string, reason: string): BlackboardError {
+  if (effect === "read") return new BlackboardError("unavailable", `${shown} did not answer (${reason})`);
+  return new BlackboardError("unknown", `${shown} was told and did not answer (${reason})`, {
+    hint: "it may or may not have happened; look before you try again",
+  });
+}
+
+async function evaluate(
+  connection: Connection,
+  script: Script,
+  keys: readonly string[],
+  args: readonly Argument[],
+): Promise<Reply> {
+  try {
+    return await connection.call("evalsha", script.sha1, keys.length, ...keys, ...args);
+  } catch (error) {
+    if (!(error instanceof ServerReplyError) || error.code !== "NOSCRIPT") throw error;
+    return connection.call("eval", script.source, keys.length, ...keys, ...args);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The server-side scripts, in Lua: one for each operation that must be one step. `docs/redis-layout.md` explains the
+ * keys; `script-library.ts` has what they share.
+ *
+ * Each gets the board's header first: ARGV[1] root, [2] by, [3] changes kept, [4] messages kept a channel, [5] oldest
+ * age kept in ms. What follows is each script's own. KEYS[1] is always the id counter, so that a Cluster finds the node.
+ */
+import { createHash } from "node:crypto";
+import { LIBRARY } from "./script-library.ts";
+
+/** A script and the name the server knows it by. */
+export interface Script {
+  readonly source: string;
+  readonly sha1: string;
+}
+
+/** KEYS[2]; ARGV: value, "none" | "keep" | ms to live, "" | "absent" | "present" | "value", the expected value. */
+export const SET = script(`
+local key, value, ttl, condition, expected = KEYS[2], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+sweep()
+settle(key)
+
+local exists = redis.call('EXISTS', key) == 1
+local holds = true
+if condition == 'absent' then
+  holds = not exists
+elseif condition == 'present' then
+  holds = exists
+elseif condition == 'value' then
+  -- the length first: comparing must not copy a large value for nothing
+  holds = exists and redis.call('STRLEN', key) == #expected and redis.call('GET', key) == expected
+end
+if not holds then
+  local number, author = written_by_us(key)
+  return {0, number or false, author or false}
+end
+
+if ttl == 'keep' then
+  redis.call('SET', key, value, 'KEEPTTL')
+  expires_at(key, nil)
+elseif ttl == 'none' then
+  redis.call('SET', key, value)
+  redis.call('ZREM', expiries, key)
+else
+  expires_at(key, now + tonumber(ttl))
+  redis.call('SET', key, value, 'PXAT', text(now + tonumber(ttl)))
+end
+local number = next_number()
+log(number, 'set', key, value, by)
+remember(key, number, value)
+return {1, text(number)}
+`);
+
+/** KEYS[2…]; ARGV: "" or the ms a key must have been unwritten. The number deleted. */
+export const DELETE = script(`
+local unwritten_for = tonumber(ARGV[6])
+sweep()
+
+local function may_go(key)
+  if not unwritten_for then return true end
+  local number = written_by_us(key)
+  return number and math.floor(tonumber(number) / 1024) <= now - unwritten_for
+end
+
+local deleted = 0
+for at = 2, #KEYS do
+  local key = KEYS[at]
+  settle(key)
+  if redis.call('EXISTS', key) == 1 and may_go(key) then
+    redis.call('UNLINK', key)
+    log(next_number(), 'del', key, nil, by)
+    forget(key)
+    deleted = deleted + 1
+  end
+end
+return deleted
+`);
+
+/** KEYS[2]; ARGV: ms to live, or "none". Whether the key exists. Nothing is logged: the value stays. */
+export const EXPIRE = script(`
+local key, ttl = KEYS[2], ARGV[6]
+sweep()
+settle(key)
+if redis.call('EXISTS', key) == 0 then return 0 end
+if ttl == 'none' then
+  redis.call('PERSIST', key)
+  redis.call('ZREM', expiries, key)
+else
+  expires_at(key, now + tonumber(ttl))
+  redis.call('PEXPIREAT', key, text(now + tonumber(ttl)))
+end
+return 1
+`);
+
+/** KEYS[2]; ARGV: what to add. The sum as text: Lua's own numbers are doubles. */
+export const INCREMENT = script(`
+local key = KEYS[2]
+sweep()
+settle(key)
+redis.call('INCRBY', key, ARGV[6])
+local sum = redis.call('GET', key)
+local number = next_number()
+log(number, 'set', key, sum, by)
+remember(key, number, sum)
+return sum
+`);
+
+/** ARGV: channel, payload. The log first, then the envelope, then the message: nothing can come between these. */
+export const PUBLISH = script(`
+local channel, payload = ARGV[6], ARGV[7]
+sweep()
+local number = next_number()
+if messages_kept > 0 then
+  local stream = root .. 'channel:' .. channel
+  redis.call('XADD', stream, 'MAXLEN', '=', messages_kept, id(number), 'payload', payload, 'by', by)
+  redis.call('XTRIM', stream, 'MINID', '=', text(oldest_kept))
+  redis.call('PEXPIRE', stream, age_kept)
+  redis.call('ZADD', root .. 'channels', text(number), channel)
+  if lucky then
+    redis.call('ZREMRANGEBYSCORE', root .. 'channels', '-inf', '(' .. text(oldest_kept * 1024))
+  end
+end
+redis.call('PUBLISH', root .. 'envelope:' .. channel, id(number) .. ' ' .. by)
+return {redis.call('PUBLISH', channel, payload), text(number)}
+`);
+
+/** KEYS[2…]. The server's clock, then for each key: nil if absent, else ms to live, size, number and author. */
+export const DESCRIBE = script(`
+local facts = {now}
+for at = 2, #KEYS do
+  local key = KEYS[at]
+  local ttl = redis.call('PTTL', key)
+  if ttl == -2 then
+    facts[at] = false
+  else
+    local size = redis.pcall('STRLEN', key)
+    local number, author = written_by_us(key)
+    facts[at] = {ttl, type(size) == 'number' and size or false, number or false, author or false}
+  end
+end
+return facts
+`);
+
+function script(body: string): Script {
+  const source = `${LIBRARY}${body}`;
+  return { source, sha1: createHash("sha1").update(source).digest("hex") };
+}

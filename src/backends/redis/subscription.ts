@@ -1,0 +1,127 @@
+/**
+ * What a follower asks the server for, and how it reads what comes: each message once, whatever overlaps.
+ *
+ * The publish script sends an envelope (id and author) on a channel of ours and then the payload on the user's.
+ * Nothing can reach a connection between the two, so the payload right behind an envelope of its channel is the
+ * envelope's twin, and any other payload was sent by a foreign client.
+ */
+import { compileGlob, type Matcher } from "../../core/glob.ts";
+import { idToNumber, numberToId, numberToMs } from "../../core/ids.ts";
+import { decodeName, encodeName } from "../../core/names.ts";
+import type { Message, Selection } from "../../core/types.ts";
+import { envelopeOf, envelopePattern, isOwn, type Layout, markerOf } from "./layout.ts";
+
+/** A message and its place in the log; `null`: a foreign client's, which has none. */
+export interface Delivery {
+  readonly number: number | null;
+  readonly message: Message;
+}
+
+interface Envelope {
+  readonly channel: string;
+  readonly number: number;
+  readonly by: string;
+}
+
+interface Pattern {
+  readonly text: string;
+  /** As ioredis names it in a delivery: bytes that are not UTF-8 are lost there, on both sides alike. */
+  readonly wire: string;
+  readonly matches: Matcher;
+}
+
+export class Subscription {
+  readonly #layout: Layout;
+  readonly #patterns: readonly Pattern[];
+  /** Exact names that no pattern covers: a channel covered twice would be delivered twice. */
+  readonly #channels: readonly string[];
+  readonly #envelopeStart: string;
+  #envelope: Envelope | null = null;
+
+  constructor(layout: Layout, selection: Selection) {
+    this.#layout = layout;
+    this.#patterns = [...new Set(selection.patterns)].map(toPattern);
+    this.#channels = [...new Set(selection.channels)].filter(
+      (channel) => this.#canonical(channel) === undefined,
+    );
+    this.#envelopeStart = envelopeOf(layout, "");
+  }
+
+  /**
+   * The arguments of one SUBSCRIBE. One command is one step on the server, so an envelope and its twin are either both
+   * delivered or neither.
+   */
+  get channelArguments(): readonly string[] {
+    const pairs = this.#channels.flatMap((channel) => [envelopeOf(this.#layout, channel), channel]);
+    return [
+      ...pairs,
+      this.#layout.presence,
+      ...this.#patterns.map(({ text }) => markerOf(this.#layout, text)),
+    ];
+  }
+
+  /** The arguments of one PSUBSCRIBE; may be none. */
+  get patternArguments(): readonly string[] {
+    return this.#patterns.flatMap(({ text }) => [envelopePattern(this.#layout, text), text]);
+  }
+
+  /** The channels followed by their exact names alone. */
+  get channels(): readonly string[] {
+    return this.#channels;
+  }
+
+  get hasPatterns(): boolean {
+    return this.#patterns.length > 0;
+  }
+
+  matches(channel: string): boolean {
+    return this.#channels.includes(channel) || this.#canonical(channel) !== undefined;
+  }
+
+  /** Forgets a half-read pair of a connection that is gone. */
+  restart(): void {
+    this.#envelope = null;
+  }
+
+  /** Reads one delivery; `null` if there is nothing to hand on. */
+  read(pattern: string | null, channelBytes: Buffer, payload: Buffer): Delivery | null {
+    const channel = decodeName(channelBytes);
+    if (channel.startsWith(this.#envelopeStart)) {
+      this.#envelope = toEnvelope(channel.slice(this.#envelopeStart.length), payload);
+      return null;
+    }
+    if (isOwn(channel)) return null; // with an empty prefix, `*` matches bookkeeping too
+    if (pattern !== null && this.#canonical(channel)?.wire !== pattern) return null; // comes by another pattern too
+    return this.#pair(channel, payload);
+  }
+
+  #pair(channel: string, payload: Buffer): Delivery {
+    const envelope = this.#envelope;
+    this.#envelope = null;
+    if (envelope?.channel === channel) return delivery(channel, payload, envelope.number, envelope.by);
+    return { number: null, message: { channel, payload, id: null, by: null, at: Date.now() } };
+  }
+
+  /** Of the patterns that match a channel, the one whose deliveries count: the first. */
+  #canonical(channel: string): Pattern | undefined {
+    const name = encodeName(channel);
+    return this.#patterns.find(({ matches }) => matches(name));
+  }
+}
+
+/** A message with its place in the log. */
+export function delivery(channel: string, payload: Buffer, number: number, by: string): Delivery {
+  return { number, message: { channel, payload, id: numberToId(number), by, at: numberToMs(number) } };
+}
+
+/** `<id> <author>`; anything else was not sent by timmy-bb and announces nothing. */
+function toEnvelope(channel: string, payload: Buffer): Envelope | null {
+  const text = payload.toString("utf8");
+  const space = text.indexOf(" ");
+  const number = space < 0 ? null : idToNumber(text.slice(0, space));
+  return number === null ? null : { channel, number, by: text.slice(space + 1) };
+}
+
+function toPattern(text: string): Pattern {
+  return { text, wire: encodeName(text).toString("utf8"), matches: compileGlob(text) };
+}

@@ -1,0 +1,24 @@
+/** The reference pages are what the specs say. `npm run docs` writes them. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { COMMANDS } from "../../src/cli/commands/index.ts";
+import { commandsPage, configurationPage } from "../helpers/reference.ts";
+
+const DOCS = join(import.meta.dirname, "../../docs");
+
+describe("reference pages", () => {
+  test.each([
+    ["commands.md", commandsPage],
+    ["configuration.md", configurationPage],
+  ])("docs/%s is up to date (npm run docs writes it)", async (name, render) => {
+    const page = await render();
+    if (process.env["UPDATE_DOCS"] === "1") writeFileSync(join(DOCS, name), page);
+    expect(readFileSync(join(DOCS, name), "utf8")).toBe(page);
+  });
+
+  test("docs/json.md has a row for every command", () => {
+    const page = readFileSync(join(DOCS, "json.md"), "utf8");
+    for (const name of COMMANDS.keys()) expect(page).toContain(`\`${name}\``);
+  });
+});
