@@ -4,6 +4,7 @@ import type { Context } from "./cli/command.ts";
 import { EXITS, type ExitName } from "./cli/exit.ts";
 import { type Io, ReaderGone } from "./cli/io.ts";
 import { writeOutcome } from "./cli/output.ts";
+import { sayingWhenWaiting } from "./cli/patience.ts";
 import { type Call, type Globals, parseCall } from "./cli/program.ts";
 import { Reporter } from "./cli/report.ts";
 import { type ColorMode, loadStyle, wantsColor } from "./cli/style.ts";
@@ -81,7 +82,7 @@ class Session implements Context {
   constructor(loaded: LoadedSettings, json: boolean, io: Io, reporter: Reporter) {
     this.loaded = loaded;
     this.json = json;
-    this.input = io.input;
+    this.input = sayingWhenWaiting(io.input, loaded.settings.timeoutMs, (text) => this.notice(text));
     this.#io = io;
     this.#reporter = reporter;
     this.signal = this.#abort.signal;

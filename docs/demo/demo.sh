@@ -12,14 +12,15 @@ timmy-bb() { "$here/bin/timmy-bb.js" "$@"; }
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() {
-  printf '  $ timmy-bb %s\n' "$*"
+  printf '  $ timmy-bb%s\n' "$(printf ' %q' "$@")"
   timmy-bb "$@" | sed 's/^/    /'
 }
 
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$board"' EXIT
 
 say "1. A follower tails the channel 'build' (timmy-bb subscribe build --follow)"
-timmy-bb subscribe build --follow >follower.log &
+# The program itself, not the function above: what is killed later must be it, not a shell around it.
+"$here/bin/timmy-bb.js" subscribe build --follow >follower.log &
 follower=$!
 
 say "2. The worker agent waits for a job, acts on it, and answers"
@@ -51,6 +52,7 @@ say "5. What the follower heard"
 until [ -s follower.log ]; do :; done
 sed 's/^/    /' follower.log
 kill "$follower"
+wait "$follower" || true # 143: it was told to stop
 
 say "6. Claiming a task: one of many wins"
 for agent in ada ben cleo; do
@@ -64,4 +66,4 @@ done
 say "7. The namespace of the agents is cleared; the results stay"
 show clear 'agent:*' --yes
 show keys
-printf '\nDone. The board was one file: %s\n' "$(du -h board.db | cut -f1) in board.db"
+printf '\nDone. The board was one file, board.db, in a directory that is gone now.\n'

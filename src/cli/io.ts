@@ -5,7 +5,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
-import { reasonOf, usageError } from "../core/errors.ts";
+import { BlackboardError, reasonOf, usageError } from "../core/errors.ts";
 import type { Input } from "./command.ts";
 
 /** What `main` needs of the outside. */
@@ -55,7 +55,7 @@ function sink(stream: NodeJS.WriteStream): Sink {
         stream.write(bytes, (error) => {
           if (!error) resolve();
           else if ("code" in error && error.code === "EPIPE") reject(new ReaderGone());
-          else reject(usageError(`cannot write the output: ${reasonOf(error)}`));
+          else reject(new BlackboardError("unavailable", `cannot write the output: ${reasonOf(error)}`));
         });
       }),
   };

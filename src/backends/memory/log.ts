@@ -13,6 +13,11 @@ export const CHANGES = Buffer.of(0);
 const HELD_ENTRIES = 100_000;
 /** The most entries one transaction takes away, so that it stays short. */
 const DROPPED_AT_ONCE = 500;
+/**
+ * How far a stream may be over its limit, as a share of it, before entries are dropped: one by one costs each write
+ * twice as much. Readers go by the limit; this only concerns the space.
+ */
+const SLACK = 1 / 8;
 
 /** What is to be logged. */
 export interface Entry {
@@ -41,7 +46,9 @@ export interface Appended {
   readonly stream: Stream;
 }
 
-const NEXT = "UPDATE counter SET last = max(last + 1, ?) RETURNING last";
+/** Written only when the newest entry of all goes, so that most writes need not touch its page. */
+const LAST = "SELECT max(last, coalesce((SELECT max(n) FROM log), 0)) AS last FROM counter";
+const REMEMBER = "UPDATE counter SET last = max(last, ?1) WHERE ?1 > coalesce((SELECT max(n) FROM log), 0)";
 const EXTEND = `UPDATE streams SET kept = kept + ?3, last = ?4,
   oldest = CASE WHEN kept = 0 THEN ?4 ELSE oldest END
   WHERE board = ?1 AND channel = ?2 RETURNING id, kept`;
@@ -61,11 +68,11 @@ const IGNORE = "UPDATE streams SET oldest = NULL WHERE id = ?";
 
 /** The last number drawn in this file; every later entry has a greater one. */
 export function lastNumber(db: Database): number {
-  return numberIn(db.one("SELECT last FROM counter"), "last");
+  return numberIn(db.one(LAST), "last");
 }
 
 export function append(db: Database, entry: Entry, now: number): Appended {
-  const n = numberIn(db.one(NEXT, msToNumber(now)), "last");
+  const n = Math.max(lastNumber(db) + 1, msToNumber(now));
   const place = [entry.board, entry.channel, entry.isUnsynced ? 0 : 1, n] as const;
   const row = db.get(EXTEND, ...place) ?? db.one(BEGIN_STREAM, ...place);
   const stream = { id: numberIn(row, "id"), kept: numberIn(row, "kept") };
@@ -89,7 +96,7 @@ function addRow(db: Database, n: number, stream: number, entry: Entry): void {
  */
 export function dropOverLimit(db: Database, stream: Stream, limit: number, readByAll: number): void {
   const excess = stream.kept - limit;
-  if (excess <= 0) return;
+  if (excess <= Math.min(limit * SLACK, DROPPED_AT_ONCE / 2)) return;
   const isForced = excess > HELD_ENTRIES;
   drop(db, stream.id, isForced ? Number.MAX_SAFE_INTEGER : readByAll, excess, isForced);
 }
@@ -118,5 +125,6 @@ function drop(db: Database, stream: number, upTo: number, most: number, isForced
   const n = numberIn(newest, "n");
   db.run(DROP, stream, n);
   db.run(SHRINK, stream, rows.length, n);
+  db.run(REMEMBER, n);
   if (isForced) db.run(FORCED, n);
 }

@@ -4,6 +4,7 @@
  * (https://sqlite.org/wal.html). Linux only; elsewhere nothing is refused.
  */
 import { readFileSync, statfsSync } from "node:fs";
+import { platform } from "node:os";
 
 /** Magic numbers of statfs(2) and linux/magic.h. */
 const REFUSED: ReadonlyMap<number, string> = new Map([
@@ -25,7 +26,7 @@ const LOCAL_FUSE = new Set(["fuseblk", "fuse.fuse-overlayfs"]);
 
 /** What the directory is on, if processes cannot share a board there, else `null`. The path must be real. */
 export function unsharedReason(directory: string): string | null {
-  if (process.platform !== "linux") return null;
+  if (platform() !== "linux") return null;
   const magic = statfsSync(directory).type >>> 0;
   if (magic !== FUSE) return REFUSED.get(magic) ?? null;
   const type = mountedType(readFileSync("/proc/self/mountinfo", "utf8"), directory);

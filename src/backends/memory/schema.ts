@@ -20,7 +20,7 @@ const VERSION = 1;
  * log: `name` is the key, NULL for a message; `data` is NULL where only the `size` is logged.
  *   Entries with `unsynced` = 1 were written while redis was away; retention leaves them alone and counts them not.
  * followers: `position` is the last entry read for sure, `beat` the last sign of life.
- * counter: `last` number drawn; `forced` is the newest entry dropped although a live follower might want it.
+ * counter: `last` number drawn, unless the log has a greater one; `forced` is the newest entry dropped although a live follower might want it.
  * AUTOINCREMENT where ids are remembered across transactions and must never come back as something else.
  */
 const TABLES = `

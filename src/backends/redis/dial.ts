@@ -10,6 +10,7 @@ import { Deadline, DeadlineError } from "./deadline.ts";
 import {
   ConnectionLostError,
   connectFailure,
+  plainInsteadOfTls,
   protocolFailure,
   replyToError,
   ServerReplyError,
@@ -18,6 +19,11 @@ import {
 import type { Layout } from "./layout.ts";
 import type { Reply } from "./replies.ts";
 
+/**
+ * A plain Redis waits for the end of a TLS greeting for ever, as a black hole does. So the last part of the time is
+ * for finding out which of the two it is: one of them means a wrong setting, the other allows another store.
+ */
+const TLS_SHARE = 0.75;
 /** The first node may name another, which may have just handed the slot on. */
 const MAX_REDIRECTS = 3;
 
@@ -27,7 +33,7 @@ const MAX_REDIRECTS = 3;
  */
 export async function dial(address: RedisAddress, layout: Layout, withinMs: number): Promise<Connection> {
   let connection = await Connection.to(address);
-  const deadline = new Deadline(withinMs);
+  const deadline = new Deadline(address.tls ? withinMs * TLS_SHARE : withinMs);
   for (let redirects = 0; ; redirects++) {
     try {
       await deadline.race(greet(connection, address, layout));
@@ -35,7 +41,7 @@ export async function dial(address: RedisAddress, layout: Layout, withinMs: numb
     } catch (error) {
       connection.destroy();
       const node = redirects < MAX_REDIRECTS && layout.hasHashTag ? movedTo(error, address) : null;
-      if (node === null) throw explain(error, connection, address, withinMs);
+      if (node === null) throw await explain(error, connection, address, withinMs);
       connection = await Connection.to(node);
     }
   }
@@ -64,15 +70,38 @@ function movedTo(error: unknown, address: RedisAddress): RedisAddress | null {
   return { ...address, target: { host: parts[1] || known, port: Number(parts[2]) } };
 }
 
-function explain(error: unknown, connection: Connection, address: RedisAddress, withinMs: number): unknown {
+/** Sends a PING, and no secret. */
+async function answersInTheClear(address: RedisAddress, withinMs: number): Promise<boolean> {
+  const connection = await Connection.to({ ...address, tls: false });
+  try {
+    await new Deadline(withinMs).race(connection.connect().then(() => connection.call("ping")));
+    return true;
+  } catch (error) {
+    return error instanceof ServerReplyError;
+  } finally {
+    connection.destroy();
+  }
+}
+
+async function explain(
+  error: unknown,
+  connection: Connection,
+  address: RedisAddress,
+  withinMs: number,
+): Promise<unknown> {
   const { shown, tls } = address;
-  if (error instanceof DeadlineError)
-    return new UnreachableError(shown, `no answer within ${Math.round(withinMs)} ms`);
+  if (error instanceof DeadlineError) return silence(address, withinMs);
   if (error instanceof ServerReplyError) return refusal(error, shown);
   if (connection.spokeGibberish) return protocolFailure(shown);
   if (error instanceof ConnectError) return connectFailure(error.code, shown, tls);
   if (error instanceof ConnectionLostError) return connectFailure(connection.code, shown, false);
   return error;
+}
+
+async function silence(address: RedisAddress, withinMs: number): Promise<BlackboardError> {
+  const plain = address.tls && (await answersInTheClear(address, withinMs * (1 - TLS_SHARE)));
+  if (plain) return plainInsteadOfTls(address.shown);
+  return new UnreachableError(address.shown, `no answer within ${Math.round(withinMs)} ms`);
 }
 
 /** An `ERR` without a meaning of its own comes from something that is not the Redis we know. */

@@ -67,9 +67,10 @@ const BY_CODE: Readonly<Record<string, Meaning>> = {
 /** Replies that only say `ERR`. */
 const BY_TEXT: ReadonlyArray<readonly [pattern: RegExp, meaning: Meaning]> = [
   [
-    /invalid password|Client sent AUTH|AUTH <password> called/,
-    ["config", "refused the password", CREDENTIALS],
+    /AUTH <password> called without|no password is set/,
+    ["config", "has no password, and one was given", CREDENTIALS],
   ],
+  [/invalid password/, ["config", "refused the password", CREDENTIALS]],
   [
     /DB index|SELECT is not allowed/,
     ["config", "has no such database", "check the number at the end of the URL"],
@@ -133,6 +134,12 @@ function tlsFailure(code: string | undefined, shown: string): BlackboardError {
   return new BlackboardError("config", `cannot use ${shown} (TLS failed: ${code ?? "connection closed"})`, {
     hint,
   });
+}
+
+/** The server answers in the clear where TLS was asked for. */
+export function plainInsteadOfTls(shown: string): BlackboardError {
+  const hint = "write redis:// instead of rediss://, or give the server a TLS port";
+  return new BlackboardError("config", `cannot use ${shown} (the server does not speak TLS there)`, { hint });
 }
 
 /** What the server sent is not the Redis protocol. */

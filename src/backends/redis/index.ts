@@ -1,8 +1,8 @@
 /** The redis store. Loading this loads no driver; connecting does. */
-import { RedisStore, type RedisOptions } from "./store.ts";
+import { type RedisOptions, RedisStore } from "./store.ts";
 
 export { UnreachableError } from "./errors.ts";
-export type { RedisStore, RedisOptions } from "./store.ts";
+export type { RedisOptions, RedisStore } from "./store.ts";
 
 /** A store that connects at its first operation, or by its `connect`. */
 export function createRedis(options: RedisOptions): RedisStore {

@@ -16,6 +16,8 @@ export interface Layout {
   readonly channels: string;
   /** Every live follower of the board listens here, so that `PUBSUB NUMSUB` counts them. */
   readonly presence: string;
+  /** Followers of several patterns listen here: one publish may reach such a follower more than once. */
+  readonly several: string;
   /** Some name a user's key could have; on a Cluster it must be in the slot of the root. */
   readonly probe: string;
   /** Everything of ours on the prefix is in one slot, and a Cluster can carry it. */
@@ -31,6 +33,7 @@ export function layoutOf(prefix: string): Layout {
     id: `${root}id`,
     channels: `${root}channels`,
     presence: `${root}followers`,
+    several: `${root}several`,
     probe: prefix === "" ? "probe" : `${prefix}:probe`,
     hasHashTag: tagged,
   };
@@ -51,9 +54,16 @@ export function envelopePattern(layout: Layout, pattern: string): string {
   return `${escapeGlob(layout.root)}envelope:${pattern}`;
 }
 
-/** A follower of a pattern listens here too, because Redis tells nobody which patterns are being followed. */
-export function markerOf(layout: Layout, pattern: string): string {
-  return `${layout.root}follower:${pattern}`;
+/**
+ * A follower of patterns listens here too, because Redis tells nobody which patterns are being followed. JSON keeps
+ * bytes that are not UTF-8, too: it escapes the lone surrogates that stand for them.
+ */
+export function markerOf(layout: Layout, patterns: readonly string[]): string {
+  return `${markerStart(layout)}${JSON.stringify(patterns)}`;
+}
+
+export function markerStart(layout: Layout): string {
+  return `${layout.root}follower:`;
 }
 
 /** Bookkeeping of this or any other board, which is never shown as a key or a message. */

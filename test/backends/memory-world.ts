@@ -1,0 +1,131 @@
+/**
+ * Board files for the tests of the memory store: in temporary directories, looked at through a connection of their
+ * own, and used by real other processes, which run the store bundled on the fly because Node 20 runs no TypeScript.
+ */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DatabaseSync } from "@photostructure/sqlite";
+import { build } from "esbuild";
+import { type MemoryOptions, openMemory } from "../../src/backends/memory/index.ts";
+import type { Backend, SetOptions } from "../../src/core/backend.ts";
+import { encodeName } from "../../src/core/names.ts";
+import type { Message, Selection } from "../../src/core/types.ts";
+import { killProcesses, type Started, start } from "../helpers/processes.ts";
+import { removeTempDirs, tempDir } from "../helpers/temp.ts";
+
+const CACHE = fileURLToPath(new URL("../../node_modules/.cache/timmy-bb-tests/", import.meta.url));
+const bundles = join(CACHE, `memory-${process.pid}-${Date.now()}`);
+const opened = new Set<Backend>();
+
+/** The store as a module other processes can import; below node_modules, where it finds its driver. */
+export async function bundleStore(): Promise<void> {
+  mkdirSync(bundles, { recursive: true });
+  await build({
+    entryPoints: [fileURLToPath(new URL("../../src/backends/memory/index.ts", import.meta.url))],
+    outfile: join(bundles, "memory.mjs"),
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    external: ["@photostructure/sqlite"],
+  });
+}
+
+export function removeBundle(): void {
+  rmSync(bundles, { recursive: true, force: true });
+}
+
+/** A path for a board file in a new directory. */
+export function newPath(): string {
+  return join(tempDir("memory"), "board.db");
+}
+
+export function settings(path: string, more: Partial<MemoryOptions> = {}): MemoryOptions {
+  const history = { messagesPerChannel: 1000, changes: 10_000, maxAgeMs: 604_800_000 };
+  return { path, prefix: "t", timeoutMs: 5000, durability: "normal", flagUnsynced: false, history, ...more };
+}
+
+/** Opens a board that `cleanUp` closes. */
+export async function open(path: string, more: Partial<MemoryOptions> = {}): Promise<Backend> {
+  const backend = await openMemory(settings(path, more));
+  opened.add(backend);
+  return backend;
+}
+
+/** Closes, kills and removes whatever a test left. */
+export async function cleanUp(): Promise<void> {
+  killProcesses();
+  for (const backend of opened) await backend.close();
+  opened.clear();
+  removeTempDirs();
+}
+
+/**
+ * Runs statements of a module in another process. They see `backend`, `options`, `openMemory`, `bytes(text)`, `PLAIN`
+ * (options of a plain set), `say(line)` and `told`, which resolves when something is written to their stdin.
+ */
+export function inProcess(path: string, code: string, more: Partial<MemoryOptions> = {}): Started {
+  const options = JSON.stringify(settings(path, more));
+  const text = `
+    import { openMemory } from ${JSON.stringify(join(bundles, "memory.mjs"))};
+    import { writeSync } from "node:fs";
+    const options = ${options};
+    const bytes = (text) => Buffer.from(text);
+    const say = (line) => writeSync(1, line + "\\n");
+    const PLAIN = { ttlMs: null, condition: null, agent: "child" };
+    const told = new Promise((resolve) => process.stdin.once("data", resolve));
+    const backend = await openMemory(options);
+    ${code}
+    await backend.close();
+    process.stdin.destroy();
+  `;
+  const env = { PATH: process.env.PATH ?? "" };
+  const args = ["--input-type=module", "-e", text];
+  return start(process.execPath, args, { env, cwd: join(path, ".."), input: "open", timeoutMs: 30_000 });
+}
+
+/** The lines a process has written to stdout. */
+export function linesOf(child: Started): string[] {
+  return child.stdout().toString().split("\n").slice(0, -1);
+}
+
+export function plain(more: Partial<SetOptions> = {}): SetOptions {
+  return { ttlMs: null, condition: null, agent: "tester", ...more };
+}
+
+export function bytes(text: string): Buffer {
+  return Buffer.from(text);
+}
+
+/** Only these channels, exactly. */
+export function channels(...names: string[]): Selection {
+  return { channels: names, patterns: [] };
+}
+
+/** Rows as another program sees them. */
+export function query(path: string, sql: string, ...parameters: unknown[]): Record<string, unknown>[] {
+  const connection = new DatabaseSync(path, { timeout: 5000 });
+  try {
+    return connection.prepare(sql).all(...parameters) as Record<string, unknown>[];
+  } finally {
+    connection.close();
+  }
+}
+
+/** What the log says of a key: its kinds, oldest first. */
+export function kindsOf(path: string, key: string): unknown[] {
+  return query(path, "SELECT kind FROM log WHERE name = ? ORDER BY n", encodeName(key)).map(({ kind }) => kind);
+}
+
+/** The next messages of a follower, without closing it. */
+export async function take(iterator: AsyncIterator<Message>, count: number): Promise<Message[]> {
+  const messages: Message[] = [];
+  while (messages.length < count) {
+    const next = await iterator.next();
+    if (next.done === true) throw new Error(`the follower ended after ${messages.length} of ${count} messages`);
+    messages.push(next.value);
+  }
+  return messages;
+}
+
+export const NO_STATE = { onState: () => {} };

@@ -1,0 +1,159 @@
+/**
+ * The board as the groups see it: the same calls and the same answers, whether a library or a command does them.
+ * `library-driver.ts` and `cli-driver.ts` are the two ways; no group knows which it has.
+ */
+import type { ErrorKind } from "../../src/core/errors.ts";
+import type { ChannelFacts, KeyFacts, Message, StoreName, StoreStatus } from "../../src/core/types.ts";
+
+/** Where a board lies, and what surrounds the process that opens it. */
+export interface Place {
+  readonly store: StoreName;
+  /** For redis. It may hold a password. */
+  readonly url?: string;
+  /** For redis, beside the URL. */
+  readonly password?: string;
+  /** For memory. */
+  readonly dataDir?: string;
+  /** The working directory and `HOME`: empty, and to be left empty. */
+  readonly home: string;
+}
+
+export interface BoardSettings {
+  readonly place: Place;
+  readonly prefix: string;
+  readonly agent: string;
+  /** `null`: keys do not expire unless told to. */
+  readonly ttlSeconds: number | null;
+  /** Milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface SetOptions {
+  /** Milliseconds; `null`: for ever. Default: the board's. */
+  readonly ttlMs?: number | null | "keep";
+  readonly if?: "absent" | "present";
+  readonly ifValue?: string | Uint8Array;
+}
+
+export type SetAnswer =
+  | { readonly written: true; readonly id: string }
+  /** `told` is everything that was said with the refusal. */
+  | { readonly written: false; readonly by: string | null; readonly told: string };
+
+export interface ListOptions {
+  readonly staleMs?: number;
+}
+
+export interface ClearOptions {
+  readonly olderThanMs?: number;
+  readonly max?: number;
+  readonly dryRun?: boolean;
+  /** Confirmed: only the command ever asks for it. */
+  readonly yes?: boolean;
+}
+
+export interface FollowOptions {
+  /** Ends after so many messages; else it goes on. */
+  readonly count?: number;
+  /** Ends after this many milliseconds. */
+  readonly waitMs?: number;
+}
+
+/** Why a subscription ended. */
+export type Ending = "closed" | "done" | "timeout";
+
+/** A running subscription. Whoever has one can be sure that it misses nothing from now on. */
+export interface Subscription {
+  /** The first `count` messages; an error if they do not come, or it ends before. */
+  take(count: number): Promise<Message[]>;
+  /** What has come so far. */
+  seen(): readonly Message[];
+  readonly ended: Promise<Ending>;
+  close(): Promise<void>;
+}
+
+export interface StatusAnswer {
+  readonly store: StoreName;
+  readonly why: string;
+  readonly stores: readonly StoreStatus[];
+  /** Everything that was said, for a look at what must not be in it. */
+  readonly told: string;
+}
+
+/** What another process on the same board does. */
+export type Deed =
+  | { readonly do: "incr"; readonly key: string; readonly times: number }
+  | { readonly do: "publish"; readonly channel: string; readonly payload: string };
+
+export interface Board {
+  readonly settings: BoardSettings;
+  get(key: string): Promise<Buffer | null>;
+  set(key: string, value: string | Uint8Array, options?: SetOptions): Promise<SetAnswer>;
+  del(...keys: string[]): Promise<number>;
+  exists(...keys: string[]): Promise<number>;
+  /** In byte order. */
+  keys(pattern?: string): Promise<string[]>;
+  /** In byte order. */
+  list(pattern?: string, options?: ListOptions): Promise<KeyFacts[]>;
+  /** Milliseconds; `null`: for ever; `undefined`: absent. */
+  ttl(key: string): Promise<number | null | undefined>;
+  expire(key: string, ttlMs: number): Promise<boolean>;
+  persist(key: string): Promise<boolean>;
+  incr(key: string, by?: bigint): Promise<bigint>;
+  publish(channel: string, payload: string | Uint8Array): Promise<{ receivers: number; id: string }>;
+  /** One after the other, each a line's worth, in one process. */
+  publishAll(channel: string, payloads: readonly string[]): Promise<{ receivers: number; id: string }[]>;
+  subscribe(channels: readonly string[], options?: FollowOptions): Promise<Subscription>;
+  channels(pattern?: string): Promise<ChannelFacts[]>;
+  clear(pattern?: string, options?: ClearOptions): Promise<number>;
+  status(): Promise<StatusAnswer>;
+  /** Does something in a process of its own, and resolves when that has ended well. */
+  elsewhere(deed: Deed): Promise<void>;
+  /** The form made for people: for the command without `--json`, for the library itself. */
+  readonly plain: PlainBoard;
+  /** Ends everything of it; nothing may be called after. */
+  close(): Promise<void>;
+}
+
+/** The plain form of the calls that print something. */
+export interface PlainBoard {
+  get(key: string): Promise<Buffer | null>;
+  set(key: string, value: string | Uint8Array): Promise<void>;
+  del(...keys: string[]): Promise<number>;
+  exists(...keys: string[]): Promise<number>;
+  keys(pattern: string): Promise<string[]>;
+  /** Keys by name, with bytes and author. */
+  list(pattern: string): Promise<{ key: string; size: number; by: string }[]>;
+  /** Whole seconds, -1 for ever, `null` if absent. */
+  ttlSeconds(key: string): Promise<number | null>;
+  incr(key: string, by: bigint): Promise<bigint>;
+  publish(channel: string, payload: string): Promise<number>;
+  /** The next message while `meanwhile` runs. */
+  hear(channels: readonly string[], meanwhile: () => Promise<unknown>): Promise<{ channel: string; payload: Buffer }>;
+  channels(pattern: string): Promise<{ channel: string; messages: number; followers: number }[]>;
+  clear(pattern: string): Promise<number>;
+}
+
+/** The one error of both drivers. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly kind: ErrorKind;
+  /** Everything that was said, hint included. */
+  readonly told: string;
+
+  constructor(kind: ErrorKind, message: string, told: string) {
+    super(message);
+    this.kind = kind;
+    this.told = told;
+  }
+}
+
+/** What a call failed with; an error if it did not fail. */
+export async function failureOf(call: Promise<unknown>): Promise<Failure> {
+  const outcome = await call.then(
+    () => null,
+    (error: unknown) => error,
+  );
+  if (outcome instanceof Failure) return outcome;
+  throw outcome ?? new Error("it should have failed");
+}
