@@ -115,7 +115,8 @@ function checkOpen(): void {
 
 async function confirm(question: string): Promise<boolean> {
   const reader = createInterface({ input: process.stdin, output: process.stderr });
-  // Ctrl-C or Ctrl-D at the question is a no.
+  // readline takes Ctrl-C for itself; it is meant for the program. Ctrl-D is a no.
+  reader.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
   const closed = new Promise<string>((resolve) => reader.once("close", () => resolve("")));
   const answer = await Promise.race([reader.question(`${question} [y/N] `), closed]);
   reader.close();

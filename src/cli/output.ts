@@ -69,7 +69,7 @@ async function writeTable(
   if (rows.length === 0) return;
   const { default: Table } = await import("cli-table3");
   const table = new Table({
-    head: heads.map(style.head),
+    head: heads.map((head) => style.head(head)),
     style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 2 },
     chars: NO_FRAME,
   });

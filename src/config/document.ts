@@ -37,7 +37,6 @@ export interface Section extends Source {
   readonly line: number;
 }
 
-const TAGS = "a tag cannot be used here";
 const REASONS: { readonly [Code in Yaml.ErrorCode]?: string } = {
   BAD_INDENT: "the indentation is wrong, or a bracket is not closed",
   BAD_SCALAR_START: "a value begins with a character that needs quotes",
@@ -47,7 +46,7 @@ const REASONS: { readonly [Code in Yaml.ErrorCode]?: string } = {
   MISSING_CHAR: "a character is missing: a colon, quote, bracket, comma or space",
   MULTILINE_IMPLICIT_KEY: "a colon is missing",
   TAB_AS_INDENT: "a tab is used for indentation",
-  TAG_RESOLVE_FAILED: TAGS,
+  TAG_RESOLVE_FAILED: "a tag cannot be used here",
 };
 
 /** The section, `null` if the file has none, or what is wrong with the file. */
@@ -84,14 +83,17 @@ function topLevel({ yaml, lineAt }: Source, document: Yaml.Document.Parsed): Sec
     .map((pair) => ({ pair, yaml, lineAt, line: lineAt(offsetOf(pair.key)) }));
 }
 
-/** The first error of syntax; a tag that cannot be resolved counts only within our section. */
+/** Errors of meaning, not of syntax: they count only within our section. */
+const MEANING: ReadonlySet<Yaml.ErrorCode> = new Set(["TAG_RESOLVE_FAILED", "BAD_COLLECTION_TYPE"] as const);
+
+/** The first error that concerns us. */
 function syntaxProblem(
   documents: Documents,
   section: Section | null,
   lines: Yaml.LineCounter,
 ): Problem | null {
   const errors = documents.flatMap((document) => document.errors);
-  const error = errors.find(({ code, pos }) => code !== "TAG_RESOLVE_FAILED" || isWithin(section, pos[0]));
+  const error = errors.find(({ code, pos }) => !MEANING.has(code) || isWithin(section, pos[0]));
   if (error === undefined) return null;
   const { line, col } = lines.linePos(error.pos[0]);
   return { line, column: col, reason: REASONS[error.code] ?? "it is not valid YAML" };

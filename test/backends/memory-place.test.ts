@@ -1,14 +1,39 @@
 /** Where the board file may lie, what it may be, and with which access. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "@photostructure/sqlite";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { mountedType } from "../../src/backends/memory/mounts.ts";
 import { hasUnsynced } from "../../src/backends/memory/unsynced.ts";
 import { tempDir } from "../helpers/temp.ts";
-import { bytes, channels, cleanUp, newPath, NO_STATE, open, plain, query, take } from "./memory-world.ts";
+import {
+  bundleStore,
+  bytes,
+  channels,
+  cleanUp,
+  inProcess,
+  NO_STATE,
+  newPath,
+  open,
+  plain,
+  query,
+  removeBundle,
+  take,
+} from "./memory-world.ts";
 
+beforeAll(bundleStore);
 afterEach(cleanUp);
+afterAll(removeBundle);
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
@@ -52,7 +77,11 @@ describe("the place of the board file", () => {
   test("a file that is no database is left as it is, and named", async () => {
     const path = newPath();
     writeFileSync(path, "this is not a database ".repeat(500));
-    const error = { kind: "unavailable", message: expect.stringContaining(path), hint: expect.stringContaining("mv ") };
+    const error = {
+      kind: "unavailable",
+      message: expect.stringContaining(path),
+      hint: expect.stringContaining("mv "),
+    };
     await expect(open(path)).rejects.toMatchObject(error);
     expect(readFileSync(path, "utf8")).toBe("this is not a database ".repeat(500));
   });
@@ -67,7 +96,10 @@ describe("the place of the board file", () => {
     const damaged = join(tempDir("memory"), "board.db");
     writeFileSync(damaged, file.fill(0x5a, 4096, file.length - 4096));
     const read = async () => (await open(damaged)).get("t:k250");
-    await expect(read()).rejects.toMatchObject({ kind: "unavailable", message: expect.stringContaining("damaged") });
+    await expect(read()).rejects.toMatchObject({
+      kind: "unavailable",
+      message: expect.stringContaining("damaged"),
+    });
   });
 
   test("another program's database is refused and not changed", async () => {
@@ -76,7 +108,10 @@ describe("the place of the board file", () => {
     other.exec("CREATE TABLE bookmarks (url TEXT)");
     other.close();
     const before = readFileSync(path);
-    await expect(open(path)).rejects.toMatchObject({ kind: "config", message: expect.stringContaining(path) });
+    await expect(open(path)).rejects.toMatchObject({
+      kind: "config",
+      message: expect.stringContaining(path),
+    });
     expect(readFileSync(path)).toEqual(before);
   });
 
@@ -84,12 +119,16 @@ describe("the place of the board file", () => {
     const path = newPath();
     await (await open(path)).close();
     query(path, "PRAGMA user_version = 2");
-    await expect(open(path)).rejects.toMatchObject({ kind: "config", message: expect.stringContaining("newer") });
+    await expect(open(path)).rejects.toMatchObject({
+      kind: "config",
+      message: expect.stringContaining("newer"),
+    });
   });
 
   test("a file whose journal mode was changed comes back to WAL", async () => {
     const path = newPath();
-    await (await open(path)).close();
+    // Its process has to end: the driver lets go of a file only when it collects the closed connection's statements.
+    await inProcess(path, "").ended;
     expect(query(path, "PRAGMA journal_mode = DELETE")).toEqual([{ journal_mode: "delete" }]);
     await (await open(path)).set("t:k", bytes("v"), plain());
     expect(query(path, "PRAGMA journal_mode")).toEqual([{ journal_mode: "wal" }]);
@@ -111,11 +150,14 @@ describe("the place of the board file", () => {
     rmSync(`${path}.old`);
   });
 
-  test.skipIf(process.getuid?.() === 0)("a directory that cannot be written is a setting to change", async () => {
-    const directory = tempDir("memory");
-    chmodSync(directory, 0o500);
-    await expect(open(join(directory, "board.db"))).rejects.toMatchObject({ kind: "config" });
-  });
+  test.skipIf(process.getuid?.() === 0)(
+    "a directory that cannot be written is a setting to change",
+    async () => {
+      const directory = tempDir("memory");
+      chmodSync(directory, 0o500);
+      await expect(open(join(directory, "board.db"))).rejects.toMatchObject({ kind: "config" });
+    },
+  );
 });
 
 describe("the mark of unsynced writes", () => {
@@ -157,4 +199,3 @@ describe("mountedType", () => {
     expect(mountedType(text, path)).toBe(type);
   });
 });
-

@@ -114,7 +114,9 @@ export function query(path: string, sql: string, ...parameters: unknown[]): Reco
 
 /** What the log says of a key: its kinds, oldest first. */
 export function kindsOf(path: string, key: string): unknown[] {
-  return query(path, "SELECT kind FROM log WHERE name = ? ORDER BY n", encodeName(key)).map(({ kind }) => kind);
+  return query(path, "SELECT kind FROM log WHERE name = ? ORDER BY n", encodeName(key)).map(
+    ({ kind }) => kind,
+  );
 }
 
 /** The next messages of a follower, without closing it. */
@@ -122,7 +124,8 @@ export async function take(iterator: AsyncIterator<Message>, count: number): Pro
   const messages: Message[] = [];
   while (messages.length < count) {
     const next = await iterator.next();
-    if (next.done === true) throw new Error(`the follower ended after ${messages.length} of ${count} messages`);
+    if (next.done === true)
+      throw new Error(`the follower ended after ${messages.length} of ${count} messages`);
     messages.push(next.value);
   }
   return messages;

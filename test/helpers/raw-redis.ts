@@ -30,12 +30,18 @@ export class RawRedis {
     return reply.filter((item) => Buffer.isBuffer(item));
   }
 
-  /** The next plain message on a channel; resolves once subscribed. */
+  /** The next plain message on a channel, by a connection of its own; resolves once subscribed. */
   async nextMessage(channel: string): Promise<{ readonly message: Promise<Buffer> }> {
+    const listener = this.#client.duplicate();
+    listener.on("error", () => {}); // the call that failed has the error
+    await listener.connect();
     const message = new Promise<Buffer>((resolve) => {
-      this.#client.once("messageBuffer", (_channel: Buffer, payload: Buffer) => resolve(payload));
+      listener.once("messageBuffer", (_channel: Buffer, payload: Buffer) => {
+        listener.disconnect();
+        resolve(payload);
+      });
     });
-    await this.#client.subscribe(channel);
+    await listener.subscribe(channel);
     return { message };
   }
 

@@ -87,6 +87,7 @@ export class RedisServer {
         if (error === null) resolve(stdout);
         else reject(error);
       });
+      child.stdin?.on("error", () => {}); // it ended before it read its input; how, its exit tells
       child.stdin?.end(input);
     });
   }

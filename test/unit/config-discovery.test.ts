@@ -3,7 +3,6 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { MAX_FILE_BYTES } from "../../src/config/index.ts";
 import { section, world } from "./config-world.ts";
 
 const OURS = section("keyspace_prefix: found");
@@ -97,6 +96,12 @@ test.each([
     "blackboard:\n  redis: [\n",
     "config.yaml:3:1: the indentation is wrong, or a bracket is not closed",
   ],
+  ["a byte order mark and broken YAML", "\ufeffblackboard: [\n", "config.yaml:2:1: "],
+  [
+    "an undeclared tag of ours",
+    "blackboard:\n  agent: !x!y me\n",
+    "config.yaml:2:10: a tag cannot be used here",
+  ],
   ["broken flow style", "{ blackboard: { redis: [ }", "config.yaml:1:"],
   ["a broken foreign section", 'other: "\nblackboard:\n', "config.yaml:"],
   ["several documents", "blackboard: {}\n---\nb: 1\n", "config.yaml:2: the file holds several documents"],
@@ -116,7 +121,7 @@ test.each([
 });
 
 test("a file of exactly 64 KiB is read", async () => {
-  const text = OURS.padEnd(MAX_FILE_BYTES, "#");
+  const text = OURS.padEnd(65_536, "#");
   expect((await world({ "work/config.yaml": text }).load()).settings.prefix).toBe("found");
   expect((await world({ "work/config.yaml": `${text}#` }).refusal()).message).toContain("64 KiB");
 });
@@ -142,6 +147,8 @@ test("sections of other programs may hold anything", async () => {
     "other: &anchor !custom { a: 1, a: 2 }",
     "more: *anchor",
     "number: !!int text",
+    "undeclared: !x!y text",
+    "kind: !!seq { a: 1 }",
     "bomb:\n  l0: &l0 lol",
     ...laughs,
     "<<: *anchor",

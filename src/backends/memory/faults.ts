@@ -22,6 +22,7 @@ const WRONG_PLACE = new Set([
   "EPERM",
   "EROFS",
   "ENOTDIR",
+  "EEXIST", // mkdir, where a file is
   "EISDIR",
   "ELOOP",
   "ENAMETOOLONG",

@@ -4,12 +4,13 @@ import { msToNumber, numberToId } from "../../core/ids.ts";
 import { decodeName, encodeName } from "../../core/names.ts";
 import type { ChannelFacts } from "../../core/types.ts";
 import type { Connection } from "./connection.ts";
-import { isOwn, type Layout, markerOf, streamOf } from "./layout.ts";
+import { isOwn, type Layout, markerStart, streamOf } from "./layout.ts";
 import type { Link } from "./link.ts";
 import { asBytes, asList, asNumber, asPairs, type Reply } from "./replies.ts";
 
-interface FollowedPattern {
-  readonly matches: Matcher;
+/** Live followers that have the same patterns. */
+interface PatternFollowers {
+  readonly patterns: readonly Matcher[];
   readonly followers: number;
 }
 
@@ -90,15 +91,30 @@ async function listenedChannels(connection: Connection, pattern: string): Promis
   );
 }
 
-/** The patterns that live followers of this board have. */
-async function followedPatterns(connection: Connection, layout: Layout): Promise<readonly FollowedPattern[]> {
-  const start = markerOf(layout, "");
+/** The live followers of this board that have patterns. */
+async function followedPatterns(
+  connection: Connection,
+  layout: Layout,
+): Promise<readonly PatternFollowers[]> {
+  const start = markerStart(layout);
   const markers = asList(await connection.call("pubsub", "channels", `${escapeGlob(start)}*`));
   const counts = await subscriberCounts(connection, markers.map(toName));
   return [...counts].map(([marker, followers]) => ({
-    matches: compileGlob(marker.slice(start.length)),
+    patterns: toPatterns(marker.slice(start.length)),
     followers,
   }));
+}
+
+/** Anybody can subscribe to anything: what is not a list of patterns follows nothing. */
+function toPatterns(marker: string): readonly Matcher[] {
+  try {
+    const patterns: unknown = JSON.parse(marker);
+    return Array.isArray(patterns)
+      ? patterns.filter((item) => typeof item === "string").map(compileGlob)
+      : [];
+  } catch {
+    return [];
+  }
 }
 
 async function subscriberCounts(
@@ -110,9 +126,20 @@ async function subscriberCounts(
   return new Map(pairs.map(([channel, count]) => [toName(channel), asNumber(count)]));
 }
 
-function followersByPattern(patterns: readonly FollowedPattern[], channel: string): number {
+function followersByPattern(patterns: readonly PatternFollowers[], channel: string): number {
   const name = encodeName(channel);
-  return patterns.reduce((sum, { matches, followers }) => sum + (matches(name) ? followers : 0), 0);
+  return patterns.reduce((sum, one) => sum + (timesMatched(one, name) > 0 ? one.followers : 0), 0);
+}
+
+/** Redis delivers once for each matching pattern: how many deliveries of a channel are repeats to the same follower. */
+export async function countRepeats(connection: Connection, layout: Layout, channel: string): Promise<number> {
+  const name = encodeName(channel);
+  const all = await followedPatterns(connection, layout);
+  return all.reduce((sum, one) => sum + Math.max(timesMatched(one, name) - 1, 0) * one.followers, 0);
+}
+
+function timesMatched({ patterns }: PatternFollowers, name: Uint8Array): number {
+  return patterns.filter((matches) => matches(name)).length;
 }
 
 function toName(reply: Reply): string {

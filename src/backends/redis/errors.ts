@@ -28,6 +28,11 @@ export class ServerReplyError extends Error {
     this.text = text;
   }
 
+  /** After such an answer the server hangs up, a moment later. */
+  get closesConnection(): boolean {
+    return /Protocol error|max number of clients/.test(this.text);
+  }
+
   /** Scripts of Redis 6.2 wrap the error of the command that failed; the code is inside. */
   get code(): string {
     const wrapped = /^ERR Error running script .*: -?([A-Z]+) /.exec(this.text);

@@ -115,7 +115,10 @@ export class Link {
 
   #explain(error: unknown, effect: Effect, connection: Connection): unknown {
     const { shown } = this.#options.address;
-    if (error instanceof ServerReplyError) return replyToError(error, shown);
+    if (error instanceof ServerReplyError) {
+      if (error.closesConnection) this.#drop(connection);
+      return replyToError(error, shown);
+    }
     if (error instanceof DeadlineError) {
       this.#drop(connection); // a late reply must not be taken for the answer to something else
       return noAnswer(effect, shown, `no answer within ${this.#options.timeoutMs} ms`);
@@ -143,7 +146,8 @@ function noAnswer(effect: Effect, shown: string, reason: string): BlackboardErro
   });
 }
 
-async function evaluate(
+/** Runs a script by its name, or by its text if the server does not know it yet. */
+export async function evaluate(
   connection: Connection,
   script: Script,
   keys: readonly string[],

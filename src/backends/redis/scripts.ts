@@ -17,6 +17,7 @@ export interface Script {
 /** KEYS[2]; ARGV: value, "none" | "keep" | ms to live, "" | "absent" | "present" | "value", the expected value. */
 export const SET = script(`
 local key, value, ttl, condition, expected = KEYS[2], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+needs_memory()
 sweep()
 settle(key)
 
@@ -54,6 +55,7 @@ return {1, text(number)}
 /** KEYS[2…]; ARGV: "" or the ms a key must have been unwritten. The number deleted. */
 export const DELETE = script(`
 local unwritten_for = tonumber(ARGV[6])
+frees_memory()
 sweep()
 
 local function may_go(key)
@@ -79,6 +81,7 @@ return deleted
 /** KEYS[2]; ARGV: ms to live, or "none". Whether the key exists. Nothing is logged: the value stays. */
 export const EXPIRE = script(`
 local key, ttl = KEYS[2], ARGV[6]
+frees_memory()
 sweep()
 settle(key)
 if redis.call('EXISTS', key) == 0 then return 0 end
@@ -95,6 +98,7 @@ return 1
 /** KEYS[2]; ARGV: what to add. The sum as text: Lua's own numbers are doubles. */
 export const INCREMENT = script(`
 local key = KEYS[2]
+needs_memory()
 sweep()
 settle(key)
 redis.call('INCRBY', key, ARGV[6])
@@ -105,9 +109,13 @@ remember(key, number, sum)
 return sum
 `);
 
-/** ARGV: channel, payload. The log first, then the envelope, then the message: nothing can come between these. */
+/**
+ * ARGV: channel, payload. Deliveries, the id's number, and how many followers may have got it more than once.
+ * The envelope and then the message: nothing can come between these.
+ */
 export const PUBLISH = script(`
 local channel, payload = ARGV[6], ARGV[7]
+needs_memory()
 sweep()
 local number = next_number()
 if messages_kept > 0 then
@@ -121,7 +129,8 @@ if messages_kept > 0 then
   end
 end
 redis.call('PUBLISH', root .. 'envelope:' .. channel, id(number) .. ' ' .. by)
-return {redis.call('PUBLISH', channel, payload), text(number)}
+local several = redis.call('PUBSUB', 'NUMSUB', root .. 'several')
+return {redis.call('PUBLISH', channel, payload), text(number), several[2]}
 `);
 
 /** KEYS[2…]. The server's clock, then for each key: nil if absent, else ms to live, size, number and author. */

@@ -13,13 +13,13 @@ import type {
   Selection,
   SetResult,
 } from "../../core/types.ts";
-import { listChannels } from "./channels.ts";
+import { countRepeats, listChannels } from "./channels.ts";
 import type { Argument } from "./connection.ts";
 import type { Deadline } from "./deadline.ts";
 import { type FollowStart, type RedisFollower, startFollower } from "./follow.ts";
 import { scanKeys } from "./keys.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { Link } from "./link.ts";
+import { evaluate, Link } from "./link.ts";
 import { asBytes, asList, asNumber, asText, type Reply } from "./replies.ts";
 import { DELETE, DESCRIBE, EXPIRE, INCREMENT, PUBLISH, SET } from "./scripts.ts";
 import { readStatus } from "./status.ts";
@@ -133,8 +133,11 @@ export class RedisStore implements Backend {
   async publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult> {
     checkSize("payload", payload);
     const args = this.#header(agent, [channel, payload]);
-    const reply = asList(await this.#link.script("write", PUBLISH, [this.#layout.id], args));
-    return { receivers: asNumber(reply[0]), id: numberToId(asNumber(reply[1])) };
+    return this.#link.run("write", async (connection) => {
+      const reply = asList(await evaluate(connection, PUBLISH, [this.#layout.id], args));
+      const twice = asNumber(reply[2]) === 0 ? 0 : await countRepeats(connection, this.#layout, channel);
+      return { receivers: Math.max(asNumber(reply[0]) - twice, 0), id: numberToId(asNumber(reply[1])) };
+    });
   }
 
   follow(selection: Selection, options: Pick<FollowStart, "onState">): RedisFollower {

@@ -53,25 +53,12 @@ export class Subscription {
    */
   get channelArguments(): readonly string[] {
     const pairs = this.#channels.flatMap((channel) => [envelopeOf(this.#layout, channel), channel]);
-    return [
-      ...pairs,
-      this.#layout.presence,
-      ...this.#patterns.map(({ text }) => markerOf(this.#layout, text)),
-    ];
+    return [...pairs, this.#layout.presence, ...this.#markers()];
   }
 
   /** The arguments of one PSUBSCRIBE; may be none. */
   get patternArguments(): readonly string[] {
     return this.#patterns.flatMap(({ text }) => [envelopePattern(this.#layout, text), text]);
-  }
-
-  /** The channels followed by their exact names alone. */
-  get channels(): readonly string[] {
-    return this.#channels;
-  }
-
-  get hasPatterns(): boolean {
-    return this.#patterns.length > 0;
   }
 
   matches(channel: string): boolean {
@@ -93,6 +80,12 @@ export class Subscription {
     if (isOwn(channel)) return null; // with an empty prefix, `*` matches bookkeeping too
     if (pattern !== null && this.#canonical(channel)?.wire !== pattern) return null; // comes by another pattern too
     return this.#pair(channel, payload);
+  }
+
+  #markers(): readonly string[] {
+    const patterns = this.#patterns.map(({ text }) => text);
+    if (patterns.length === 0) return [];
+    return [markerOf(this.#layout, patterns), ...(patterns.length > 1 ? [this.#layout.several] : [])];
   }
 
   #pair(channel: string, payload: Buffer): Delivery {

@@ -66,6 +66,7 @@ async function isAllowed(
   }
   const age = unwrittenForMs === undefined ? {} : { unwrittenForMs };
   const count = await board.clear(pattern, { dryRun: true, ...age });
+  if (count === 0) return true;
   return context.confirm(
     `delete ${count} keys of ${prefix === "" ? "the whole database" : `prefix ${prefix}`}?`,
   );

@@ -1,0 +1,159 @@
+/** Following channels within one process; `memory-processes.test.ts` does it across several. */
+import { afterEach, describe, expect, test } from "vitest";
+import { Waker } from "../../src/backends/memory/waker.ts";
+import { collect } from "../../src/core/collect.ts";
+import { until, within } from "../helpers/until.ts";
+import { bytes, channels, cleanUp, NO_STATE, newPath, open, plain, query, take } from "./memory-world.ts";
+
+afterEach(cleanUp);
+
+describe("a follower", () => {
+  test("gets what is sent after it is ready, with channel, id, author and time", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    await backend.publish("t:c", bytes("before"), "ann");
+    const follower = backend.follow(channels("t:c"), NO_STATE);
+    await follower.ready;
+    const sent = await backend.publish("t:c", bytes("after"), "bob");
+    expect(sent.receivers).toBe(1);
+    const [message] = await take(follower[Symbol.asyncIterator](), 1);
+    const at = Number(sent.id.split("-")[0]);
+    expect(message).toEqual({ channel: "t:c", payload: bytes("after"), id: sent.id, by: "bob", at });
+  });
+
+  test("gets exact names and patterns, each message once, and never a change of a key", async () => {
+    const backend = await open(newPath());
+    const follower = backend.follow(
+      { channels: ["t:a*", "t:ab"], patterns: ["t:a*", "*b", "\0*", "*"] },
+      NO_STATE,
+    );
+    await follower.ready;
+    for (const channel of ["t:ab", "t:a*", "t:other"]) {
+      await backend.set(channel, bytes("value"), plain());
+      expect((await backend.publish(channel, bytes(channel), "me")).receivers).toBe(1);
+    }
+    await follower.close();
+    expect((await collect(follower)).map(({ channel }) => channel)).toEqual(["t:ab", "t:a*", "t:other"]);
+  });
+
+  test("of an exact name does not get what only looks like it", async () => {
+    const backend = await open(newPath());
+    const follower = backend.follow(channels("t:a*"), NO_STATE);
+    await follower.ready;
+    expect((await backend.publish("t:ab", bytes("m"), "me")).receivers).toBe(0);
+    await follower.close();
+    expect(await collect(follower)).toEqual([]);
+  });
+
+  test("hears every board whose names it selects, as with redis", async () => {
+    const path = newPath();
+    const all = await open(path, { prefix: "" });
+    const follower = all.follow({ channels: [], patterns: ["*"] }, NO_STATE);
+    await follower.ready;
+    expect((await (await open(path)).publish("t:c", bytes("m"), "me")).receivers).toBe(1);
+    const [message] = await take(follower[Symbol.asyncIterator](), 1);
+    expect(message?.channel).toBe("t:c");
+  });
+
+  test("gives what had arrived when it was closed, by itself or with the store, and ends", async () => {
+    const backend = await open(newPath());
+    const closed = backend.follow(channels("t:c"), NO_STATE);
+    const dropped = backend.follow(channels("t:c"), NO_STATE);
+    await Promise.all([closed.ready, dropped.ready]);
+    for (const text of ["1", "2"])
+      expect((await backend.publish("t:c", bytes(text), "me")).receivers).toBe(2);
+    await closed.close();
+    await closed.close();
+    expect((await backend.publish("t:c", bytes("3"), "me")).receivers).toBe(1);
+    await backend.close();
+    await backend.close();
+    expect((await collect(closed)).map(({ payload }) => payload.toString())).toEqual(["1", "2"]);
+    expect((await collect(dropped)).map(({ payload }) => payload.toString())).toEqual(["1", "2", "3"]);
+  });
+
+  test("is closed by leaving its loop, and by being closed while the loop waits", async () => {
+    const backend = await open(newPath());
+    const left = backend.follow(channels("t:c"), NO_STATE);
+    const waiting = backend.follow(channels("t:c"), NO_STATE);
+    const ended = collect(waiting);
+    await left.ready;
+    await backend.publish("t:c", bytes("m"), "me");
+    for await (const message of left) {
+      expect(message.payload).toEqual(bytes("m"));
+      break;
+    }
+    expect((await backend.publish("t:c", bytes("n"), "me")).receivers).toBe(1);
+    await waiting.close();
+    expect(await within("the loop ends", ended)).toHaveLength(2);
+    expect((await backend.publish("t:c", bytes("o"), "me")).receivers).toBe(0);
+  });
+
+  test("that is slow loses nothing, whatever the limit", async () => {
+    const backend = await open(newPath(), {
+      history: { messagesPerChannel: 5, changes: 5, maxAgeMs: 60_000 },
+    });
+    const follower = backend.follow(channels("t:c"), NO_STATE);
+    await follower.ready;
+    const got: number[] = [];
+    let sent = 0;
+    await backend.publish("t:c", bytes(String(sent++)), "me");
+    for await (const { payload } of follower) {
+      got.push(Number(payload));
+      if (got.length === 200) break;
+      for (let i = 0; i < 3; i++) await backend.publish("t:c", bytes(String(sent++)), "me");
+    }
+    expect(got).toEqual(Array.from({ length: 200 }, (_, i) => i));
+  });
+
+  test("is told when it missed something, instead of going on as if nothing were", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    const missing = backend.follow(channels("t:c"), NO_STATE);
+    const other = backend.follow(channels("t:x"), NO_STATE);
+    await Promise.all([missing.ready, other.ready]);
+    await backend.publish("t:c", bytes("missed"), "me");
+    // To this one the message is of age at once; the follower has not read it, as if it had been stopped for a week.
+    const hasty = await open(path, { history: { messagesPerChannel: 100, changes: 5, maxAgeMs: 1 } });
+    await until("the message is dropped", async () => {
+      await hasty.set("t:k", bytes("v"), plain());
+      return query(path, "SELECT 1 FROM log WHERE kind = 'message'").length === 0;
+    });
+    await backend.publish("t:x", bytes("m"), "me");
+    const error = { kind: "unavailable", message: expect.stringContaining("dropped") };
+    await expect(take(missing[Symbol.asyncIterator](), 1)).rejects.toMatchObject(error);
+    expect(await take(other[Symbol.asyncIterator](), 1)).toHaveLength(1);
+  });
+
+  test("counts for the channels it selects, listed by exact name", async () => {
+    const backend = await open(newPath());
+    const exact = backend.follow(channels("t:quiet"), NO_STATE);
+    const glob = backend.follow({ channels: [], patterns: ["t:*"] }, NO_STATE);
+    await Promise.all([exact.ready, glob.ready]);
+    const { id } = await backend.publish("t:loud", bytes("m"), "me");
+    const listed = await backend.channels("t:*");
+    expect(listed).toHaveLength(2);
+    expect(listed).toContainEqual({ channel: "t:quiet", messages: 0, followers: 2, lastId: null });
+    expect(listed).toContainEqual({ channel: "t:loud", messages: 1, followers: 1, lastId: id });
+    expect((await backend.status()).stores[0]).toMatchObject({ followers: 2, messages: 1, channels: 1 });
+  });
+});
+
+describe("the waker", () => {
+  test("polls where the directory cannot be watched", async () => {
+    const waker = new Waker("/nowhere/at/all/board.db");
+    const start = performance.now();
+    for (let i = 0; i < 4; i++) await waker.next();
+    expect(performance.now() - start).toBeLessThan(1000); // slow polls would take 4 s
+    waker.stop();
+  });
+
+  test("does not lose a change between two waits", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    const waker = new Waker(path);
+    await backend.set("t:k", bytes("v"), plain());
+    await within("the change", waker.next(), 900); // sooner than the slow poll
+    waker.stop();
+    await within("the end", waker.next());
+  });
+});

@@ -1,0 +1,255 @@
+/** The log: one entry a change, in the same step, kept as long as told. Looked at with a connection of its own. */
+import { afterEach, describe, expect, test } from "vitest";
+import { idToNumber } from "../../src/core/ids.ts";
+import { encodeName } from "../../src/core/names.ts";
+import { until } from "../helpers/until.ts";
+import {
+  bytes,
+  channels,
+  cleanUp,
+  kindsOf,
+  NO_STATE,
+  newPath,
+  open,
+  plain,
+  query,
+  take,
+} from "./memory-world.ts";
+
+afterEach(cleanUp);
+
+const WEEK_MS = 604_800_000;
+const history = (messagesPerChannel: number, changes = 10_000, maxAgeMs = WEEK_MS) => ({
+  history: { messagesPerChannel, changes, maxAgeMs },
+});
+const rowsOf = (path: string) => query(path, "SELECT n FROM log ORDER BY n").map(({ n }) => n);
+
+describe("the log", () => {
+  test("has one entry a change: kind, name, value, author", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    const first = await backend.set("t:k", bytes("v"), plain({ agent: "ann" }));
+    await backend.incr("t:n", 5n, "bob");
+    await backend.del(["t:k", "t:k", "t:none"], { agent: "cid" });
+    const sent = await backend.publish("t:c", bytes(""), "dan");
+    const rows = query(path, "SELECT n, kind, name, data, size, author FROM log ORDER BY n");
+    expect(rows.map(({ kind, author }) => [kind, author])).toEqual([
+      ["set", "ann"],
+      ["set", "bob"],
+      ["del", "cid"],
+      ["message", "dan"],
+    ]);
+    expect(rows.map(({ data }) => data)).toEqual([bytes("v"), bytes("5"), null, bytes("")].map(asRow));
+    expect(rows[0]?.name).toEqual(asRow(encodeName("t:k")));
+    expect(first).toEqual({ written: true, id: expect.any(String) });
+    expect(idToNumber(first.written ? first.id : "")).toBe(rows[0]?.n);
+    expect(idToNumber(sent.id)).toBe(rows[3]?.n);
+  });
+
+  test("has no entry for a refused write, a time to live, or a key that was not there", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    await backend.set("t:k", bytes("text"), plain());
+    await backend.set("t:k", bytes("w"), plain({ condition: { if: "absent" } }));
+    await backend.expire("t:k", 60_000);
+    await backend.del(["t:none"], { agent: "me" });
+    await expect(backend.incr("t:k", 1n, "me")).rejects.toMatchObject({ kind: "conflict" });
+    expect(kindsOf(path, "t:k")).toEqual(["set"]);
+    expect(rowsOf(path)).toHaveLength(1);
+  });
+
+  test("cannot be without the write, nor the write without it", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    await backend.set("t:before", bytes("v"), plain());
+    query(
+      path,
+      "CREATE TRIGGER no BEFORE INSERT ON entries WHEN new.name = x'743a6b' BEGIN SELECT raise(ABORT, 'no'); END",
+    );
+    await expect(backend.set("t:k", bytes("v"), plain())).rejects.toMatchObject({ kind: "internal" });
+    expect(kindsOf(path, "t:k")).toEqual([]);
+    query(path, "DROP TRIGGER no");
+    query(path, "CREATE TRIGGER no BEFORE INSERT ON log BEGIN SELECT raise(ABORT, 'no'); END");
+    await expect(backend.del(["t:before"], { agent: "me" })).rejects.toMatchObject({ kind: "internal" });
+    expect(await backend.get("t:before")).toEqual(bytes("v"));
+    query(path, "DROP TRIGGER no");
+    await backend.set("t:k", bytes("v"), plain());
+    expect(kindsOf(path, "t:k")).toEqual(["set"]);
+  });
+
+  test("holds values up to 64 KiB, only the size of larger ones, and every payload", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    await backend.set("t:small", Buffer.alloc(65_536, 1), plain());
+    await backend.set("t:large", Buffer.alloc(65_537, 1), plain());
+    await backend.publish("t:c", Buffer.alloc(200_000, 1), "me");
+    const rows = query(path, "SELECT size, length(data) AS length FROM log ORDER BY n");
+    expect(rows).toEqual([
+      { size: 65_536, length: 65_536 },
+      { size: 65_537, length: null },
+      { size: 200_000, length: 200_000 },
+    ]);
+  });
+
+  test("grows strictly, also when it was emptied and the clock was put back", async () => {
+    const path = newPath();
+    const backend = await open(path, history(0, 0));
+    const ahead = (Date.now() + 3_600_000) * 1024;
+    query(path, "UPDATE counter SET last = ?", ahead);
+    const ids: (number | null)[] = [];
+    for (let i = 0; i < 5; i++) ids.push(idToNumber((await backend.publish("t:c", bytes("m"), "me")).id));
+    await backend.set("t:k", bytes("v"), plain());
+    expect(rowsOf(path)).toEqual([]);
+    ids.push(idToNumber((await backend.publish("t:c", bytes("m"), "me")).id));
+    expect(ids).toEqual([1, 2, 3, 4, 5, 7].map((more) => ahead + more));
+  });
+});
+
+describe("an expired key", () => {
+  const expired = async (path: string) => {
+    const backend = await open(path);
+    await backend.set("t:k", bytes("v"), plain({ ttlMs: 1 }));
+    await until("the key expires", async () => (await backend.get("t:k")) === null);
+    return backend;
+  };
+
+  test("is logged once, by the next write to anything", async () => {
+    const path = newPath();
+    const backend = await expired(path);
+    await backend.publish("t:c", bytes("m"), "me");
+    await (await open(path)).publish("t:c", bytes("m"), "me");
+    expect(kindsOf(path, "t:k")).toEqual(["set", "expired"]);
+    expect(query(path, "SELECT author FROM log WHERE kind = 'expired'")).toEqual([{ author: null }]);
+  });
+
+  test("is logged before what is written over it", async () => {
+    const path = newPath();
+    const backend = await expired(path);
+    expect(await backend.set("t:k", bytes("w"), plain({ condition: { if: "absent" } }))).toMatchObject({
+      written: true,
+    });
+    expect(kindsOf(path, "t:k")).toEqual(["set", "expired", "set"]);
+  });
+
+  test("goes to the log of the board that wrote it", async () => {
+    const path = newPath();
+    await expired(path);
+    await (await open(path, { prefix: "other" })).publish("other:c", bytes("m"), "me");
+    const sql = "SELECT board FROM log JOIN streams ON streams.id = stream WHERE kind = 'expired'";
+    expect(query(path, sql)).toEqual([{ board: "t" }]);
+  });
+
+  test("is absent for everyone before it is cleared away", async () => {
+    const path = newPath();
+    const backend = await expired(path);
+    expect(await backend.exists(["t:k"])).toBe(0);
+    expect(await backend.describe(["t:k"])).toEqual([null]);
+    expect(await backend.ttl("t:k")).toBeUndefined();
+    expect(await backend.set("t:k", bytes("w"), plain({ condition: { if: "present" } }))).toMatchObject({
+      written: false,
+    });
+    for await (const batch of backend.keys("*")) expect(batch).toEqual([]);
+    expect((await backend.status()).stores[0]?.keys).toBe(0);
+  });
+
+  test("many at once are cleared a bounded piece a write, each logged once", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    for (let i = 0; i < 250; i++) await backend.set(`t:k${i}`, bytes("v"), plain({ ttlMs: 60_000 }));
+    query(path, "UPDATE entries SET expires_at = 1");
+    const left = [];
+    for (let i = 0; i < 4; i++) {
+      await backend.publish("t:c", bytes("m"), "me");
+      left.push(query(path, "SELECT 1 FROM entries").length);
+    }
+    expect(left).toEqual([150, 50, 0, 0]);
+    expect(query(path, "SELECT 1 FROM log WHERE kind = 'expired'")).toHaveLength(250);
+  });
+});
+
+describe("retention", () => {
+  test("shows exactly the newest messages of each channel, and keeps few more", async () => {
+    const path = newPath();
+    const backend = await open(path, history(40));
+    let last = "";
+    for (let i = 0; i < 100; i++) {
+      last = (await backend.publish("t:a", bytes(String(i)), "me")).id;
+      await backend.publish("t:b", bytes(String(i)), "me");
+      const [facts] = await backend.channels("t:a");
+      expect(facts).toEqual({ channel: "t:a", messages: Math.min(i + 1, 40), followers: 0, lastId: last });
+    }
+    expect(rowsOf(path).length).toBeLessThanOrEqual(2 * 45);
+    const sql = "SELECT CAST(data AS TEXT) AS text FROM log ORDER BY n DESC LIMIT 80";
+    const texts = query(path, sql).map(({ text }) => Number(text));
+    expect(texts.reverse()).toEqual(Array.from({ length: 80 }, (_, i) => 60 + Math.floor(i / 2)));
+  });
+
+  test("is exact to the row for small limits, and keeps nothing for 0", async () => {
+    const path = newPath();
+    const few = await open(path, history(3, 2));
+    for (let i = 0; i < 20; i++) await few.publish("t:c", bytes("m"), "me");
+    for (let i = 0; i < 20; i++) await few.set("t:k", bytes("v"), plain());
+    expect(rowsOf(path)).toHaveLength(5);
+    const none = await open(path, history(0, 2));
+    await none.publish("t:c", bytes("m"), "me");
+    expect(await none.channels("*")).toEqual([]);
+    expect(rowsOf(path)).toHaveLength(2);
+  });
+
+  test("leaves flagged entries alone and does not count them", async () => {
+    const path = newPath();
+    const away = await open(path, { ...history(3, 3), flagUnsynced: true });
+    for (let i = 0; i < 10; i++) await away.publish("t:c", bytes("away"), "me");
+    for (let i = 0; i < 10; i++) await away.set("t:k", bytes("away"), plain());
+    const back = await open(path, history(3, 3));
+    for (let i = 0; i < 10; i++) await back.publish("t:c", bytes("back"), "me");
+    for (let i = 0; i < 10; i++) await back.set("t:k", bytes("back"), plain());
+    const counts = query(
+      path,
+      "SELECT kind, unsynced, count(*) AS count FROM log GROUP BY 1, 2 ORDER BY 1, 2",
+    );
+    expect(counts.map(({ kind, unsynced, count }) => [kind, unsynced, count])).toEqual([
+      ["message", 0, 3],
+      ["message", 1, 10],
+      ["set", 0, 3],
+      ["set", 1, 10],
+    ]);
+    expect((await back.channels("t:c"))[0]?.messages).toBe(13);
+    expect((await back.status()).stores[0]?.unsynced).toBe(20);
+  });
+
+  test("what is too old is not shown, and goes a stream a write; then the stream goes", async () => {
+    const path = newPath();
+    const backend = await open(path, history(1000, 1000, 60_000));
+    for (const channel of ["t:a", "t:b", "t:c"]) await backend.publish(channel, bytes("old"), "me");
+    query(path, "UPDATE log SET n = n - 120000 * 1024");
+    query(path, "UPDATE streams SET oldest = oldest - 120000 * 1024, last = last - 120000 * 1024");
+    expect(await backend.channels("*")).toEqual([]);
+    await backend.publish("t:a", bytes("new"), "me");
+    expect((await backend.channels("*")).map(({ channel, messages }) => [channel, messages])).toEqual([
+      ["t:a", 1],
+    ]);
+    for (let i = 0; i < 8; i++) await backend.publish("t:new", bytes("new"), "me");
+    expect(query(path, "SELECT channel FROM streams").map(({ channel }) => channel)).toEqual(
+      [bytes("t:a"), bytes("t:new")].map(asRow),
+    );
+  });
+
+  test("waits for a live follower, whatever the limit, and then goes on", async () => {
+    const path = newPath();
+    const backend = await open(path, history(0));
+    const follower = backend.follow(channels("t:c"), NO_STATE);
+    await follower.ready;
+    for (let i = 0; i < 300; i++) await backend.publish("t:c", bytes(String(i)), "me");
+    const messages = await take(follower[Symbol.asyncIterator](), 300);
+    expect(messages.map(({ payload }) => Number(payload))).toEqual(Array.from({ length: 300 }, (_, i) => i));
+    await follower.close();
+    await backend.publish("t:c", bytes("m"), "me");
+    expect(rowsOf(path)).toEqual([]);
+  });
+});
+
+/** The driver gives plain arrays. */
+function asRow(value: Buffer | null): Uint8Array | null {
+  return value === null ? null : new Uint8Array(value);
+}

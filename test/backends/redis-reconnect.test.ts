@@ -1,0 +1,132 @@
+/** Followers whose server goes away and comes back. */
+import { expect, onTestFinished, test } from "vitest";
+import { createRedis, UnreachableError } from "../../src/backends/redis/index.ts";
+import type { FollowState } from "../../src/core/types.ts";
+import { bytes, follow, openBoard, redisOptions, taker, texts } from "../helpers/redis-board.ts";
+import { RedisServer, type RedisServerOptions } from "../helpers/redis-server.ts";
+import { until, within } from "../helpers/until.ts";
+
+async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const server = await RedisServer.start(options);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+test("a follower whose connection is cut again and again misses nothing and repeats nothing", async () => {
+  const server = await start();
+  const store = await openBoard(server.url);
+  const { take, states } = await follow(store, { channels: ["timmy:c"], patterns: ["timmy:p*"] });
+  const sent: string[] = [];
+  for (let round = 0; round < 40; round++) {
+    const channel = ["timmy:c", "timmy:p1", "timmy:p2"][round % 3] ?? "";
+    if (round % 8 === 4) await server.cli("client", "kill", "type", "pubsub");
+    const results = await Promise.all(
+      Array.from({ length: 25 }, (_, at) => store.publish(channel, bytes(`${round}-${at}`), "me")),
+    );
+    sent.push(...results.map(({ id }) => id));
+  }
+  const messages = await take(sent.length);
+  expect(messages.map(({ id }) => id)).toEqual(sent);
+  const recovered = states.map((state) => (state.state === "back" ? state.recovered : 0));
+  expect(recovered.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
+  expect(states.map(({ state }) => state).slice(0, 2)).toEqual(["away", "back"]);
+});
+
+test("a server that is killed and comes back with its append-only file", async () => {
+  const server = await start({ appendonly: true });
+  const store = await openBoard(server.url);
+  const { take, states } = await follow(store, { channels: ["timmy:c"] });
+  await store.publish("timmy:c", bytes("before"), "me");
+  expect(texts(await take(1))).toEqual(["before"]);
+  await server.kill();
+  await until("the follower to notice", () => states.length === 1);
+  await server.restart();
+  const again = await store.publish("timmy:c", bytes("after"), "me");
+  expect((await take(1)).map(({ id, payload }) => [id, payload.toString()])).toEqual([[again.id, "after"]]);
+  await until("the follower to say so", () => states.length === 2);
+  expect(states).toEqual([
+    { state: "away", store: "redis", reason: "the connection was lost" },
+    { state: "back", store: "redis", awayMs: expect.any(Number), recovered: expect.any(Number) },
+  ]);
+});
+
+test("a server that comes back with nothing, its counter included", async () => {
+  const server = await start();
+  const store = await openBoard(server.url);
+  const { take } = await follow(store, { channels: ["timmy:c"] });
+  // ids as if the clock had been years ahead
+  await server.cli("set", "timmy-bb:{timmy}:id", String(2 ** 52));
+  await store.publish("timmy:c", bytes("before"), "me");
+  await take(1);
+  await server.restart();
+  await store.publish("timmy:c", bytes("after"), "me");
+  expect(texts(await take(1))).toEqual(["after"]);
+});
+
+test("a server that stops answering is noticed, and what was sent when it woke is delivered once", async () => {
+  const server = await start();
+  const store = await openBoard(server.url, { timeoutMs: 200 });
+  const sender = await openBoard(server.url);
+  const { take, states } = await follow(store, { channels: ["timmy:c"] });
+  server.pause();
+  const sending = sender.publish("timmy:c", bytes("woken"), "me");
+  await until("the follower to notice", () => states.length > 0);
+  expect(states[0]).toMatchObject({ state: "away", reason: "no answer within 200 ms" });
+  server.resume();
+  await sending;
+  await until("the follower to be back", () => states.length === 2);
+  await sender.publish("timmy:c", bytes("later"), "me");
+  expect(texts(await take(2))).toEqual(["woken", "later"]);
+});
+
+test("a password that changes while the follower is away ends it with that error", async () => {
+  const server = await start({ password: "old" });
+  const store = await openBoard(server.url);
+  const { take } = await follow(store, { channels: ["timmy:c"] });
+  await server.cli("config", "set", "requirepass", "new");
+  const ended = take(1);
+  await server.cli("-a", "new", "--no-auth-warning", "client", "kill", "type", "pubsub");
+  await expect(ended).rejects.toMatchObject({ kind: "config" });
+});
+
+test("a server that is not there: ready and the iteration both say so", async () => {
+  const server = await start();
+  await server.kill();
+  const store = createRedis(redisOptions(server.url));
+  onTestFinished(() => store.close());
+  const follower = store.follow({ channels: ["timmy:c"], patterns: [] }, { onState: () => {} });
+  await expect(follower.ready).rejects.toBeInstanceOf(UnreachableError);
+  await expect(taker(follower)(1)).rejects.toBeInstanceOf(UnreachableError);
+});
+
+test("a patient follower waits for its server, and gets what was sent since it began", async () => {
+  const server = await start();
+  await server.kill();
+  const store = createRedis(redisOptions(server.url));
+  onTestFinished(() => store.close());
+  const states: FollowState[] = [];
+  const onState = (state: FollowState) => states.push(state);
+  const follower = store.followPatiently({ channels: [], patterns: ["timmy:*"] }, { onState });
+  await until("a few attempts", () => states.length > 0);
+  expect(states[0]).toMatchObject({
+    state: "away",
+    reason: expect.stringContaining("cannot reach redis://"),
+  });
+  await server.restart();
+  const sender = await openBoard(server.url);
+  await sender.publish("timmy:c", bytes("early"), "me");
+  await within("the follower to be ready", follower.ready);
+  await sender.publish("timmy:c", bytes("later"), "me");
+  expect(texts(await taker(follower)(2))).toEqual(["early", "later"]);
+  expect(states.map(({ state }) => state)).toEqual(["away", "back"]);
+});
+
+test("a follower that waits for its server can be closed", async () => {
+  const server = await start();
+  await server.kill();
+  const store = createRedis(redisOptions(server.url));
+  const follower = store.followPatiently({ channels: ["timmy:c"], patterns: [] }, { onState: () => {} });
+  await within("the store to close", store.close(), 1000);
+  await expect(follower.ready).rejects.toMatchObject({ kind: "unavailable" });
+  expect(await taker(follower)(1)).toEqual([]);
+});

@@ -1,0 +1,365 @@
+/**
+ * The board through the real command with `--json`. Every answer is checked as well as read: JSON lines and nothing
+ * else on stdout, nothing on stderr unless there is an error, one JSON error then, and the exit code of its kind.
+ */
+import { EXIT_OF_KIND, EXITS, type ExitName } from "../../src/cli/exit.ts";
+import type { ErrorKind } from "../../src/core/errors.ts";
+import { compareNames, decodeName, encodeName } from "../../src/core/names.ts";
+import type { ChannelFacts, KeyFacts, Message } from "../../src/core/types.ts";
+import { type CliOptions, runCli, startCli } from "../helpers/cli.ts";
+import type { Ended, Started } from "../helpers/processes.ts";
+import { until, within } from "../helpers/until.ts";
+import { PlainCli } from "./cli-plain.ts";
+import {
+  type Board,
+  type BoardSettings,
+  type ClearOptions,
+  type Deed,
+  type Ending,
+  Failure,
+  type FollowOptions,
+  type ListOptions,
+  type PlainBoard,
+  type SetAnswer,
+  type SetOptions,
+  type Subscription,
+} from "./driver.ts";
+import { environmentOf } from "./environment.ts";
+import { bytesIn, nameIn, numberIn, numberOrNull, parseLines, type Row, storesIn, textIn, textOrNull } from "./rows.ts";
+
+/** Longer arguments go through standard input. */
+const MAX_ARGUMENT_BYTES = 65_536;
+
+/** Tells how many followers a board has; the readiness of another process can only be seen from outside. */
+export type CountFollowers = () => Promise<number>;
+
+export function openCliBoard(settings: BoardSettings, countFollowers: CountFollowers): Board {
+  return new CliBoard(settings, countFollowers);
+}
+
+/** How the command is run for a board: from an empty home, all settings in its environment. */
+export function callOptions(settings: BoardSettings): CliOptions {
+  return { env: environmentOf(settings), cwd: settings.place.home };
+}
+
+class CliBoard implements Board {
+  readonly settings: BoardSettings;
+  readonly plain: PlainBoard;
+  readonly #countFollowers: CountFollowers;
+  readonly #subscriptions = new Set<CliSubscription>();
+
+  constructor(settings: BoardSettings, countFollowers: CountFollowers) {
+    this.settings = settings;
+    this.#countFollowers = countFollowers;
+    this.plain = new PlainCli(callOptions(settings));
+  }
+
+  async get(key: string) {
+    const { exit, rows } = await this.#call(["get"], [key]);
+    if (exit === "absent") return none(rows, null);
+    return sameName(one(rows), "key", key) && bytesIn(one(rows), "value");
+  }
+
+  async set(key: string, value: string | Uint8Array, options: SetOptions = {}): Promise<SetAnswer> {
+    const input = inputOf(value);
+    const words = ["set", ...ttlWords(options), ...conditionWords(options)];
+    try {
+      const { rows } = await this.#call(words, [key, ...input.words], input.bytes);
+      return { written: true, id: sameName(one(rows), "key", key) && textIn(one(rows), "id") };
+    } catch (error) {
+      if (!(error instanceof Failure) || !error.message.startsWith("not written:")) throw error;
+      const by = /\(written by (.*), \S+ ago\)$/.exec(error.message)?.[1] ?? null;
+      return { written: false, by: by === "a client unknown" ? null : by, told: error.told };
+    }
+  }
+
+  async del(...keys: string[]) {
+    return numberIn(one((await this.#call(["del"], keys)).rows), "deleted");
+  }
+
+  async exists(...keys: string[]) {
+    const { exit, rows } = await this.#call(["exists"], keys);
+    const existing = numberIn(one(rows), "existing");
+    if ((exit === "done") !== (existing === keys.length)) throw new Error(`exit ${exit} for ${existing} keys`);
+    return existing;
+  }
+
+  async keys(pattern?: string) {
+    const { rows } = await this.#call(["keys"], optional(pattern));
+    return inOrder(rows.map((row) => nameIn(row, "key")));
+  }
+
+  async list(pattern?: string, options: ListOptions = {}) {
+    const stale = options.staleMs === undefined ? [] : [`--stale=${options.staleMs}ms`];
+    const { rows } = await this.#call(["keys", "--long", ...stale], optional(pattern));
+    inOrder(rows.map((row) => nameIn(row, "key")));
+    return rows.map(factsIn);
+  }
+
+  async ttl(key: string) {
+    const { exit, rows } = await this.#call(["ttl"], [key]);
+    if (exit === "absent") return none(rows, undefined);
+    const ttlMs = numberOrNull(one(rows), "ttl_ms");
+    const seconds = ttlMs === null ? -1 : Math.ceil(ttlMs / 1000);
+    if (numberIn(one(rows), "ttl") !== seconds) throw new Error("ttl and ttl_ms disagree");
+    return ttlMs;
+  }
+
+  async expire(key: string, ttlMs: number) {
+    return this.#whetherPresent("expire", key, [`${ttlMs}ms`], ttlMs);
+  }
+
+  async persist(key: string) {
+    return this.#whetherPresent("persist", key, [], null);
+  }
+
+  async incr(key: string, by?: bigint) {
+    const { rows } = await this.#call(["incr"], [key, ...(by === undefined ? [] : [String(by)])]);
+    const value = one(rows).value;
+    if (typeof value !== "number" && typeof value !== "string") throw new Error("no value");
+    return BigInt(value);
+  }
+
+  async publish(channel: string, payload: string | Uint8Array) {
+    const input = inputOf(payload);
+    const { rows } = await this.#call(["publish"], [channel, ...input.words], input.bytes);
+    return sameName(one(rows), "channel", channel) && publishedIn(one(rows));
+  }
+
+  async publishAll(channel: string, payloads: readonly string[]) {
+    const { rows } = await this.#call(["publish", "--lines"], [channel], Buffer.from(payloads.join("\n")));
+    return rows.map(publishedIn);
+  }
+
+  async subscribe(channels: readonly string[], options: FollowOptions = {}): Promise<Subscription> {
+    const before = await this.#countFollowers();
+    const limit = options.count === undefined ? ["--follow"] : [`--count=${options.count}`];
+    const wait = options.waitMs === undefined ? [] : [`--wait=${options.waitMs}ms`];
+    const words = ["subscribe", ...limit, ...wait, "--json", "--", ...channels];
+    const subscription = new CliSubscription(startCli(words, callOptions(this.settings)));
+    this.#subscriptions.add(subscription);
+    const isReady = async () => subscription.isOver || (await this.#countFollowers()) > before;
+    await until("a subscriber", isReady);
+    if (subscription.isOver) await subscription.ended; // with its error, if there was one
+    return subscription;
+  }
+
+  async channels(pattern?: string) {
+    const { rows } = await this.#call(["channels"], optional(pattern));
+    inOrder(rows.map((row) => nameIn(row, "channel")));
+    return rows.map(channelFactsIn);
+  }
+
+  async clear(pattern?: string, { olderThanMs, max, dryRun, yes }: ClearOptions = {}) {
+    const words = [
+      "clear",
+      ...(olderThanMs === undefined ? [] : [`--older-than=${olderThanMs}ms`]),
+      ...(max === undefined ? [] : [`--max=${max}`]),
+      ...(dryRun ? ["--dry-run"] : []),
+      ...(yes ? ["--yes"] : []),
+    ];
+    const { rows } = await this.#call(words, optional(pattern));
+    return numberIn(one(rows), dryRun ? "would_delete" : "deleted");
+  }
+
+  async status() {
+    const { rows, told } = await this.#call(["status"], []);
+    const row = one(rows);
+    const plain = await runCli(["status", "--debug"], callOptions(this.settings));
+    return {
+      store: textIn(row, "store") === "redis" ? ("redis" as const) : ("memory" as const),
+      why: textIn(row, "why"),
+      stores: storesIn(row),
+      told: `${told}\n${plain.stdout.toString()}\n${plain.stderr}`,
+    };
+  }
+
+  async elsewhere(deed: Deed) {
+    if (deed.do === "publish") await this.publish(deed.channel, deed.payload);
+    else for (let count = 0; count < deed.times; count++) await this.incr(deed.key);
+  }
+
+  async close() {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+  }
+
+  async #whetherPresent(command: string, key: string, more: readonly string[], ttlMs: number | null) {
+    const { exit, rows } = await this.#call([command], [key, ...more]);
+    if (exit === "absent") return none(rows, false);
+    if (numberOrNull(one(rows), "ttl_ms") !== ttlMs) throw new Error(`${command} tells another ttl`);
+    return sameName(one(rows), "key", key);
+  }
+
+  /** Options first, then `--`, so that any key or value can follow. */
+  async #call(words: readonly string[], args: readonly string[], input?: Uint8Array) {
+    const options = { ...callOptions(this.settings), ...(input === undefined ? {} : { input }) };
+    return answerOf(await runCli([...words, "--json", "--", ...args], options));
+  }
+}
+
+/** A subscriber in its own process; its lines are read as they come. */
+class CliSubscription implements Subscription {
+  readonly ended: Promise<Ending>;
+  readonly #started: Started;
+  #over = false;
+  #isClosed = false;
+
+  constructor(started: Started) {
+    this.#started = started;
+    this.ended = started.ended.then((ended) => this.#endingOf(ended)).finally(() => {
+      this.#over = true;
+    });
+    this.ended.catch(() => {}); // whoever awaits it is told
+  }
+
+  get isOver() {
+    return this.#over;
+  }
+
+  seen(): Message[] {
+    const text = this.#started.stdout();
+    return parseLines(text.subarray(0, text.lastIndexOf(10) + 1)).map(messageIn);
+  }
+
+  async take(count: number) {
+    const enough = () => this.#over || this.#lineCount() >= count;
+    await until(`${count} messages`, enough);
+    const seen = this.seen();
+    if (seen.length < count) throw new Error(`it ended after ${seen.length} messages`);
+    return seen.slice(0, count);
+  }
+
+  async close() {
+    this.#isClosed = true;
+    this.#started.process.kill("SIGTERM");
+    await within("the end of a subscriber", this.ended.catch(() => {}));
+  }
+
+  #lineCount(): number {
+    let count = 0;
+    for (const byte of this.#started.stdout()) if (byte === 10) count++;
+    return count;
+  }
+
+  /** A process told to stop exits by its own decision, 143; killed by the signal it would have no exit code. */
+  #endingOf(ended: Ended): Ending {
+    if (ended.exitCode === EXITS.terminated.code && this.#isClosed) return "closed";
+    if (ended.exitCode === EXITS.timeout.code) {
+      const failure = failureIn(ended);
+      if (failure.kind === "timeout") return "timeout";
+    }
+    if (answerOf(ended).exit === "done") return "done";
+    throw new Error(`a subscriber exited ${ended.exitCode}`);
+  }
+}
+
+interface Answer {
+  readonly exit: ExitName;
+  readonly rows: Row[];
+  readonly told: string;
+}
+
+/** @throws Failure for every exit that is an error */
+function answerOf(ended: Ended): Answer {
+  const { stdout, stderr, exitCode } = ended;
+  if (exitCode !== EXITS.done.code && exitCode !== EXITS.absent.code) throw failureIn(ended);
+  if (stderr !== "") throw new Error(`exit ${exitCode}, but stderr says: ${stderr}`);
+  const exit = exitCode === EXITS.done.code ? "done" : "absent";
+  return { exit, rows: parseLines(stdout), told: stdout.toString("utf8") };
+}
+
+/** The error on stderr: one line, its kind leading to the very exit. */
+function failureIn({ stdout, stderr, exitCode, signal }: Ended): Failure {
+  if (exitCode === null) throw new Error(`killed by ${signal}: ${stderr}`);
+  const [row, ...more] = parseLines(Buffer.from(stderr));
+  const error = row?.error as { kind?: ErrorKind; message?: string; hint?: unknown; exit?: number } | undefined;
+  if (error?.kind === undefined || typeof error.message !== "string" || more.length > 0) {
+    throw new Error(`exit ${exitCode} without one JSON error: ${stderr}`);
+  }
+  const expected = EXITS[EXIT_OF_KIND[error.kind]].code;
+  if (exitCode !== expected || error.exit !== expected) {
+    throw new Error(`${error.kind} should exit ${expected}, but exited ${exitCode} saying ${error.exit}`);
+  }
+  if (error.hint !== null && typeof error.hint !== "string") throw new Error("the hint is neither text nor null");
+  return new Failure(error.kind, error.message, `${stderr}\n${stdout.toString("utf8")}`);
+}
+
+function ttlWords({ ttlMs }: SetOptions): string[] {
+  if (ttlMs === undefined) return [];
+  if (ttlMs === "keep") return ["--keep-ttl"];
+  return [ttlMs === null ? "--no-ttl" : `--ttl=${ttlMs}ms`];
+}
+
+function conditionWords({ if: condition, ifValue }: SetOptions): string[] {
+  const words = condition === undefined ? [] : [`--if-${condition}`];
+  return ifValue === undefined ? words : [...words, `--if-value=${decodeName(Buffer.from(ifValue))}`];
+}
+
+/** A value as a word, or as standard input where it cannot be one. */
+function inputOf(value: string | Uint8Array): { words: string[]; bytes?: Uint8Array } {
+  const bytes = Buffer.from(value);
+  const text = bytes.toString("utf8");
+  const isWord = bytes.length <= MAX_ARGUMENT_BYTES && !bytes.includes(0) && text !== "-";
+  return isWord && Buffer.from(text).equals(bytes) ? { words: [text] } : { words: [], bytes };
+}
+
+function optional(word: string | undefined): string[] {
+  return word === undefined ? [] : [word];
+}
+
+function one(rows: readonly Row[]): Row {
+  const [row] = rows;
+  if (row === undefined || rows.length > 1) throw new Error(`${rows.length} records instead of one`);
+  return row;
+}
+
+function none<Value>(rows: readonly Row[], value: Value): Value {
+  if (rows.length > 0) throw new Error("a record although nothing is there");
+  return value;
+}
+
+function sameName(row: Row, field: string, name: string): true {
+  if (nameIn(row, field) === decodeName(encodeName(name))) return true;
+  throw new Error(`the answer is about another ${field}`);
+}
+
+function inOrder(names: string[]): string[] {
+  for (const [index, name] of names.entries()) {
+    if (index > 0 && compareNames(names[index - 1] ?? "", name) > 0) throw new Error("not in byte order");
+  }
+  return names;
+}
+
+function factsIn(row: Row): KeyFacts {
+  return {
+    key: nameIn(row, "key"),
+    ttlMs: numberOrNull(row, "ttl_ms"),
+    size: numberOrNull(row, "size"),
+    by: textOrNull(row, "by"),
+    at: numberOrNull(row, "at"),
+    ageMs: numberOrNull(row, "age_ms"),
+  };
+}
+
+function channelFactsIn(row: Row): ChannelFacts {
+  return {
+    channel: nameIn(row, "channel"),
+    messages: numberIn(row, "messages"),
+    followers: numberIn(row, "followers"),
+    lastId: textOrNull(row, "last_id"),
+  };
+}
+
+function messageIn(row: Row): Message {
+  return {
+    channel: nameIn(row, "channel"),
+    payload: bytesIn(row, "payload"),
+    id: textOrNull(row, "id"),
+    by: textOrNull(row, "by"),
+    at: numberIn(row, "at"),
+  };
+}
+
+function publishedIn(row: Row) {
+  return { receivers: numberIn(row, "receivers"), id: textIn(row, "id") };
+}

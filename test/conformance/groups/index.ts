@@ -1,0 +1,36 @@
+/** Every group of the suite. A group is a file here, its line in this list, and its name in `inventory.test.ts`. */
+import type { Target } from "../target.ts";
+import { channels } from "./channels.ts";
+import { clear } from "./clear.ts";
+import { close } from "./close.ts";
+import { conditions } from "./conditions.ts";
+import { errors } from "./errors.ts";
+import { expiry } from "./expiry.ts";
+import { foreign } from "./foreign.ts";
+import { forms } from "./forms.ts";
+import { incr } from "./incr.ts";
+import { keys } from "./keys.ts";
+import { names } from "./names.ts";
+import { pubsub } from "./pubsub.ts";
+import { status } from "./status.ts";
+import { values } from "./values.ts";
+
+/** Registers a group's tests with vitest, for one target. */
+export type Group = (target: Target) => void;
+
+export const GROUPS: Readonly<Record<string, Group>> = {
+  values,
+  names,
+  expiry,
+  keys,
+  conditions,
+  incr,
+  pubsub,
+  channels,
+  clear,
+  status,
+  errors,
+  foreign,
+  forms,
+  close,
+};

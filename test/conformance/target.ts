@@ -1,0 +1,208 @@
+/**
+ * One of the four targets: a store and a way to use it. It makes each test its own place and takes it apart again:
+ * a fresh prefix on a server of this file's own, or a fresh directory; nothing may be left of either.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import type { StoreName } from "../../src/core/types.ts";
+import { resourceCounts } from "../helpers/leaks.ts";
+import { killProcesses, runningProcesses } from "../helpers/processes.ts";
+import { RawRedis } from "../helpers/raw-redis.ts";
+import { RedisServer } from "../helpers/redis-server.ts";
+import { filesIn, removeTempDirs, tempDir } from "../helpers/temp.ts";
+import { until } from "../helpers/until.ts";
+import { callOptions, openCliBoard } from "./cli-driver.ts";
+import type { Board, BoardSettings, Place } from "./driver.ts";
+import { openLibraryBoard, runProgram } from "./library-driver.ts";
+import { runCli } from "../helpers/cli.ts";
+
+export type Form = "library" | "cli";
+export type TargetName = `${StoreName}-${Form}`;
+
+/** The database for comparing with a real server; boards are in the others. */
+const SCRATCH_DB = 15;
+/** What a board's directory may hold. */
+const BOARD_FILE = /^board\.db(-wal|-shm|\.unsynced)?$/;
+
+export class Target {
+  readonly store: StoreName;
+  readonly form: Form;
+  #server: RedisServer | null = null;
+  #scratch: RawRedis | null = null;
+  #foreign: RawRedis | null = null;
+  #place: Place | null = null;
+  #boards: Board[] = [];
+  #libraryBoards = new Map<string, Promise<Board>>();
+  #count = 0;
+
+  constructor(store: StoreName, form: Form) {
+    this.store = store;
+    this.form = form;
+  }
+
+  get name(): TargetName {
+    return `${this.store}-${this.form}`;
+  }
+
+  /** Registers the making and taking apart with vitest. */
+  install(): void {
+    beforeAll(() => this.#start());
+    beforeEach(() => this.#begin());
+    afterEach(() => this.#end());
+    afterAll(() => this.#stop());
+  }
+
+  /** A server that holds nothing of any board: the oracle. */
+  get scratch(): RawRedis {
+    return given(this.#scratch, "the scratch server");
+  }
+
+  /** A client of the board's own server that knows nothing of timmy-bb; only redis has such clients. */
+  get foreign(): RawRedis | null {
+    return this.store === "redis" ? given(this.#foreign, "the server") : null;
+  }
+
+  /** This test's place. */
+  get place(): Place {
+    return given(this.#place, "the place");
+  }
+
+  /** A prefix nobody has used. */
+  freshPrefix(): string {
+    return `t${process.pid}-${++this.#count}`;
+  }
+
+  settings(settings: Partial<BoardSettings> = {}): BoardSettings {
+    const fresh = { prefix: this.freshPrefix(), agent: "tester", ttlSeconds: null, timeoutMs: 5000 };
+    return { place: this.place, ...fresh, ...settings };
+  }
+
+  /** A board in this target's form; without settings a fresh prefix of this test's place. Closed after the test. */
+  async open(settings: Partial<BoardSettings> = {}): Promise<Board> {
+    const all = this.settings(settings);
+    const board =
+      this.form === "library" ? await openLibraryBoard(all) : openCliBoard(all, () => this.#followers(all));
+    this.#boards.push(board);
+    return board;
+  }
+
+  /** The same board through the library, whatever the target's form: to seed it fast, or to look at it from aside. */
+  aside(board: Board): Promise<Board> {
+    return this.#asideOf(board.settings);
+  }
+
+  /** A place that holds nothing at all, for boards without a prefix. */
+  emptyPlace(): Place {
+    if (this.store === "memory") return { ...this.place, dataDir: tempDir("board") };
+    const db = (this.#count++ % (SCRATCH_DB - 1)) + 1; // flushed after each test
+    return { ...this.place, url: `${this.#url}/${db}` };
+  }
+
+  /** A place where no store can be. */
+  brokenPlace(): Place {
+    if (this.store === "memory") return { ...this.place, dataDir: "/dev/null/board" };
+    return { ...this.place, url: "redis://127.0.0.1:1" };
+  }
+
+  /** A place that asks for a password: given in the URL, or beside it. */
+  async guardedPlace(password: string): Promise<Place> {
+    if (this.store === "memory") return { ...this.place, password };
+    await this.scratch.call("acl", "setuser", "guarded", "reset", "on", `>${password}`, "~*", "&*", "+@all");
+    return { ...this.place, url: `${this.#url.replace("redis://", "redis://guarded@")}`, password };
+  }
+
+  /** A process that does everything and then has nothing more to do: it must end by itself. */
+  async endsByItself(board: Board): Promise<void> {
+    if (this.form === "library") return runProgram(board.settings, { do: "everything" });
+    // An input that stays open must not hold back a command that does not read it.
+    const options = { ...callOptions(board.settings), input: "open", timeoutMs: 10_000 } as const;
+    const { exitCode, stdout } = await runCli(["set", "key", "value"], options);
+    if (exitCode !== 0 || stdout.length > 0) throw new Error(`exit ${exitCode}`);
+    const { stdout: value } = await runCli(["get", "key"], options);
+    if (value.toString() !== "value\n") throw new Error(`not the value: ${value}`);
+  }
+
+  get #url(): string {
+    return given(this.#server, "the server").url;
+  }
+
+  #asideOf(settings: BoardSettings): Promise<Board> {
+    const id = JSON.stringify(settings);
+    const known = this.#libraryBoards.get(id);
+    if (known !== undefined) return known;
+    const opening = openLibraryBoard(settings);
+    this.#libraryBoards.set(id, opening);
+    return opening;
+  }
+
+  async #followers(settings: BoardSettings): Promise<number> {
+    const { stores } = await (await this.#asideOf(settings)).status();
+    return stores[0]?.followers ?? 0;
+  }
+
+  async #start(): Promise<void> {
+    this.#server = await RedisServer.start();
+    this.#foreign = await RawRedis.connect(this.#url);
+    this.#scratch = await RawRedis.connect(`${this.#url}/${SCRATCH_DB}`);
+  }
+
+  async #stop(): Promise<void> {
+    this.#foreign?.close();
+    this.#scratch?.close();
+    await this.#server?.stop();
+  }
+
+  #begin(): void {
+    const home = tempDir("home");
+    this.#place =
+      this.store === "memory"
+        ? { store: "memory", dataDir: `${tempDir("board")}/data`, home }
+        : { store: "redis", url: this.#url, home };
+  }
+
+  /** Closes what the test opened, then proves that nothing is left, then removes the rest. */
+  async #end(): Promise<void> {
+    try {
+      const aside = await Promise.all(this.#libraryBoards.values());
+      await Promise.all([...this.#boards, ...aside].map((board) => board.close()));
+      await this.#expectNothingLeft();
+    } finally {
+      this.#boards = [];
+      this.#libraryBoards = new Map();
+      killProcesses();
+      removeTempDirs();
+      await this.scratch.call("flushall");
+    }
+  }
+
+  async #expectNothingLeft(): Promise<void> {
+    const { home, dataDir } = this.place;
+    const processes = runningProcesses();
+    if (processes.length > 0) throw new Error(`left running: ${processes}`);
+    const strays = [...filesIn(home), ...(dataDir === undefined ? [] : filesOf(dataDir).filter(isStray))];
+    if (strays.length > 0) throw new Error(`left behind: ${strays}`);
+    await until("only our own two connections on the server", async () => (await this.#connections()) === 2);
+    await until("no handle left open", () => resourceCounts().watchers === 0 && resourceCounts().sockets <= 2);
+  }
+
+  async #connections(): Promise<number> {
+    const clients = String(await this.scratch.call("client", "list"));
+    return clients.trim().split("\n").length;
+  }
+}
+
+function filesOf(directory: string): string[] {
+  try {
+    return filesIn(directory);
+  } catch {
+    return []; // the test did not use the board
+  }
+}
+
+function isStray(file: string): boolean {
+  return !BOARD_FILE.test(file);
+}
+
+function given<Value>(value: Value | null, what: string): Value {
+  if (value === null) throw new Error(`${what} is there only while a test runs`);
+  return value;
+}
