@@ -1,32 +1,35 @@
-/** How the tests run: real processes and servers, on two cores, no retries. */
+/**
+ * How the tests run: real processes and servers, on two cores, no retries. The inventory of the conformance suite is a
+ * project of its own because it must come after everything else.
+ */
 import { defineConfig } from "vitest/config";
 
 const INVENTORY = "test/conformance/inventory.test.ts";
 
+const shared = {
+  pool: "forks",
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  retry: 0,
+  allowOnly: false,
+} as const;
+
 export default defineConfig({
   test: {
+    ...shared,
     globalSetup: "test/helpers/global-setup.ts",
-    pool: "forks",
-    maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    retry: 0,
-    allowOnly: false,
     projects: [
       {
-        extends: true,
         test: {
+          ...shared,
           name: "suite",
-          globalSetup: [],
           include: ["test/**/*.test.ts"],
           exclude: [INVENTORY],
           sequence: { groupOrder: 1 },
         },
       },
-      {
-        extends: true,
-        test: { name: "inventory", globalSetup: [], include: [INVENTORY], sequence: { groupOrder: 2 } },
-      },
+      { test: { ...shared, name: "inventory", include: [INVENTORY], sequence: { groupOrder: 2 } } },
     ],
   },
 });

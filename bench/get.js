@@ -10,7 +10,9 @@ const ROUNDS = Number(process.env.ROUNDS ?? 25);
 const bin = join(import.meta.dirname, "../bin/timmy-bb.js");
 const dir = mkdtempSync(join(tmpdir(), "timmy-bb-bench-"));
 const socket = join(dir, "redis.sock");
-const server = spawn("redis-server", ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", dir], { stdio: "ignore" });
+const server = spawn("redis-server", ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", dir], {
+  stdio: "ignore",
+});
 
 try {
   await answering();
@@ -20,14 +22,21 @@ try {
     redis: { TIMMY_BB_BACKEND: "redis", TIMMY_BB_URL: `unix://${socket}` },
   };
   for (const env of Object.values(stores)) run(["set", "k", "v", "--no-ttl"], env);
-  const get = (name) => ({ name: `timmy-bb get (${name})`, command: process.execPath, args: [bin, "get", "k"], env: stores[name] });
+  const get = (name) => ({
+    name: `timmy-bb get (${name})`,
+    command: process.execPath,
+    args: [bin, "get", "k"],
+    env: stores[name],
+  });
   const subjects = [
     { name: "node", command: process.execPath, args: [join(dir, "empty.js")] },
     { name: "redis-cli", command: "redis-cli", args: ["-s", socket, "get", "timmy:k"] },
     get("memory"),
     get("redis"),
   ];
-  console.log(`one get, ${ROUNDS} rounds, node ${process.versions.node}, ${process.platform} ${process.arch}`);
+  console.log(
+    `one get, ${ROUNDS} rounds, node ${process.versions.node}, ${process.platform} ${process.arch}`,
+  );
   // From the directory of the board: no config.yaml is found, as in a script's own directory.
   process.chdir(dir);
   printTable(await timeInTurn(subjects, ROUNDS), ["node", "redis-cli"]);
@@ -38,7 +47,10 @@ try {
 }
 
 function run(args, env) {
-  const { status, stderr } = spawnSync(process.execPath, [bin, ...args], { env: { ...process.env, ...env }, encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, [bin, ...args], {
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(stderr);
 }
 

@@ -9,7 +9,10 @@ export function timeOnce({ command, args, env = {} }) {
   const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env; // costs Node 20 some 60 ms a start
   return new Promise((resolve, reject) => {
     const start = process.hrtime.bigint();
-    const child = spawn(command, args, { env: { ...inherited, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(command, args, {
+      env: { ...inherited, ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     child.stdout.resume();
     child.on("error", reject);
     child.on("close", (code) => {
@@ -47,7 +50,11 @@ export function ratio(times, name, base) {
 export function printTable(times, bases) {
   console.log(["what".padEnd(34), "median ms", ...bases.map((base) => `÷ ${base}`)].join("  "));
   for (const name of times.keys()) {
-    const cells = bases.map((base) => ratio(times, name, base).toFixed(2).padStart(base.length + 2));
+    const cells = bases.map((base) =>
+      ratio(times, name, base)
+        .toFixed(2)
+        .padStart(base.length + 2),
+    );
     console.log([name.padEnd(34), median(times.get(name)).toFixed(1).padStart(9), ...cells].join("  "));
   }
 }

@@ -120,14 +120,20 @@ class Session implements Context {
 
 /** Errors of parsing must come in the form asked for, so the words are looked at before they are parsed. */
 async function makeReporter(words: readonly string[], io: Io, around: Surroundings): Promise<Reporter> {
-  const mode =
-    words.includes("--color=never") || words[words.indexOf("--color") + 1] === "never" ? "never" : "auto";
+  const mode = colorWord(words);
   return new Reporter(io.stderr, {
     json: words.includes("--json"),
-    quiet: words.includes("--quiet") || words.includes("-q"),
+    quiet: words.some((word) => word === "--quiet" || /^-[a-z0]*q[a-z0]*$/i.test(word)), // `-fq` too
     debug: words.includes("--debug"),
     style: await loadStyle(wantsColor(mode, around.env, io.stderr.isTerminal)),
   });
+}
+
+/** A wrong one is told later, when the words are parsed. */
+function colorWord(words: readonly string[]): ColorMode {
+  const at = words.indexOf("--color");
+  const word = at < 0 ? words.find((one) => one.startsWith("--color="))?.slice(8) : words[at + 1];
+  return word === "always" || word === "never" ? word : "auto";
 }
 
 function wordsBeforeDashes(argv: readonly string[]): readonly string[] {

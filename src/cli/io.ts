@@ -49,7 +49,7 @@ function sink(stream: NodeJS.WriteStream): Sink {
   stream.on("error", () => {}); // each write's own callback has the error
   return {
     isTerminal: stream.isTTY === true,
-    columns: stream.columns ?? 80,
+    columns: stream.columns || 80, // a terminal that does not know its width says 0
     write: (bytes) =>
       new Promise((resolve, reject) => {
         stream.write(bytes, (error) => {

@@ -23,8 +23,11 @@ export type Globals = Readonly<Record<string, string | boolean | undefined>>;
 /** @throws BlackboardError `usage` */
 export async function parseCall(argv: readonly string[], columns: number): Promise<Call> {
   const { before, name, after } = splitAtName(argv);
-  if (wantsVersion(before)) return { kind: "version" };
+  if (wantsVersion(before) || wantsVersion(after)) return { kind: "version" };
   if (name === undefined || name === "help") return helpCall(before, name, after, columns);
+  // What follows an unknown option may be its value, not a command's name: `--pasword hunter2 get k`.
+  const stray = COMMANDS.has(name) ? undefined : strayOption(before);
+  if (stray !== undefined) throw unknownOption(stray);
   const command = await loadCommand(name);
   if (wantsHelp(after) || wantsHelp(before)) return { kind: "help", text: commandHelp(command, columns) };
   const parser = makeParser(command);
@@ -46,13 +49,18 @@ function splitAtName(argv: readonly string[]) {
 }
 
 function wantsHelp(words: readonly string[]): boolean {
-  const end = words.indexOf("--");
-  const mine = end < 0 ? words : words.slice(0, end);
-  return mine.includes("--help") || mine.includes("-h");
+  return has(words, "--help", "-h");
 }
 
 function wantsVersion(words: readonly string[]): boolean {
-  return words.includes("--version") || words.includes("-V");
+  return has(words, "--version", "-V");
+}
+
+/** Whether an option is among the words; what stands behind `--` is not one. */
+function has(words: readonly string[], long: string, short: string): boolean {
+  const end = words.indexOf("--");
+  const mine = end < 0 ? words : words.slice(0, end);
+  return mine.includes(long) || mine.includes(short);
 }
 
 async function helpCall(
@@ -63,13 +71,18 @@ async function helpCall(
 ): Promise<Call> {
   const topic = name === "help" ? after.find((word) => !word.startsWith("-")) : undefined;
   if (topic !== undefined) return { kind: "help", text: commandHelp(await loadCommand(topic), columns) };
-  const stray = before.find((word) => word.startsWith("-") && !isGlobal(word));
-  if (stray !== undefined && !wantsHelp([stray])) throw unknownOption(stray);
+  const stray = strayOption(before);
+  if (stray !== undefined) throw unknownOption(stray);
   if (name === undefined && !wantsHelp(before)) {
     throw usageError("no command given", "timmy-bb --help lists the commands");
   }
   const { overview } = await import("./help.ts");
   return { kind: "help", text: await overview(columns) };
+}
+
+/** The first option before the command that is neither a global one nor a question for help. */
+function strayOption(words: readonly string[]): string | undefined {
+  return words.find((word) => word.startsWith("-") && !isGlobal(word) && !wantsHelp([word]));
 }
 
 function isGlobal(word: string): boolean {
@@ -129,7 +142,7 @@ function asUsageError(error: unknown, command: Command): unknown {
 
 function unknownOption(word: string, command?: Command): BlackboardError {
   const name = word.replace(/=.*/s, "");
-  const shown = /^--?[a-z][a-z-]{0,24}$/.test(name) ? ` ${name}` : "";
+  const shown = /^(--[a-z][a-z-]{0,24}|-[a-z])$/i.test(name) ? ` ${name}` : ""; // -word is rather a value
   const known = [...(command?.options ?? []), ...GLOBAL_OPTIONS].flatMap(
     ({ flags }) => /--[a-z-]+/.exec(flags) ?? [],
   );

@@ -7,12 +7,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DatabaseSync } from "@photostructure/sqlite";
 import { build } from "esbuild";
+import { expect } from "vitest";
 import { type MemoryOptions, openMemory } from "../../src/backends/memory/index.ts";
 import type { Backend, SetOptions } from "../../src/core/backend.ts";
 import { encodeName } from "../../src/core/names.ts";
 import type { Message, Selection } from "../../src/core/types.ts";
 import { killProcesses, type Started, start } from "../helpers/processes.ts";
 import { removeTempDirs, tempDir } from "../helpers/temp.ts";
+import { until } from "../helpers/until.ts";
 
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/timmy-bb-tests/", import.meta.url));
 const bundles = join(CACHE, `memory-${process.pid}-${Date.now()}`);
@@ -132,3 +134,16 @@ export async function take(iterator: AsyncIterator<Message>, count: number): Pro
 }
 
 export const NO_STATE = { onState: () => {} };
+
+/** Several processes with the same code, held at a line until all are there. */
+export async function together(count: number, path: string, code: string): Promise<Started[]> {
+  const children = Array.from({ length: count }, () => inProcess(path, `say("here"); await told; ${code}`));
+  await until("all processes run", () => children.every((child) => linesOf(child).includes("here")), 20_000);
+  for (const child of children) child.process.stdin?.write("go\n");
+  return children;
+}
+
+/** Waits for their ends, which must be good ones. */
+export async function succeed(children: readonly Started[]): Promise<void> {
+  for (const child of children) expect(await child.ended).toMatchObject({ exitCode: 0, stderr: "" });
+}

@@ -5,7 +5,7 @@
 import { EXIT_OF_KIND, EXITS, type ExitName } from "../../src/cli/exit.ts";
 import type { ErrorKind } from "../../src/core/errors.ts";
 import { compareNames, decodeName, encodeName } from "../../src/core/names.ts";
-import type { ChannelFacts, KeyFacts, Message } from "../../src/core/types.ts";
+import type { ChannelFacts, KeyFacts, Message, StoreName } from "../../src/core/types.ts";
 import { type CliOptions, runCli, startCli } from "../helpers/cli.ts";
 import type { Ended, Started } from "../helpers/processes.ts";
 import { until, within } from "../helpers/until.ts";
@@ -25,10 +25,53 @@ import {
   type Subscription,
 } from "./driver.ts";
 import { environmentOf } from "./environment.ts";
-import { bytesIn, nameIn, numberIn, numberOrNull, parseLines, type Row, storesIn, textIn, textOrNull } from "./rows.ts";
+import {
+  bytesIn,
+  nameIn,
+  numberIn,
+  numberOrNull,
+  parseLines,
+  type Row,
+  storesIn,
+  textIn,
+  textOrNull,
+} from "./rows.ts";
 
 /** Longer arguments go through standard input. */
 const MAX_ARGUMENT_BYTES = 65_536;
+
+/** What a shell script can get wrong. */
+const MISUSES: readonly (readonly string[])[] = [
+  [],
+  ["gett", "key"],
+  ["get"],
+  ["get", "a", "b"],
+  ["set", "key", "secret", "secret"],
+  ["set", "key", "-secret"],
+  ["set", "key", "--ttlx=secret"],
+  ["set", "key", "secret", "--ttl"],
+  ["set", "key", "secret", "--ttl", "soon"],
+  ["set", "key", "secret", "--ttl", "1m5m"],
+  ["set", "key", "secret", "--ttl=-5s"],
+  ["set", "key", "secret", "--ttl", "5s", "--keep-ttl"],
+  ["set", "key", "secret", "--if-absent", "--if-present"],
+  ["set", "key", "secret", "--file", "/nowhere"],
+  ["set", "key", "--file", "/nowhere"],
+  ["expire", "key"],
+  ["expire", "key", "5x"],
+  ["incr", "key", "1.5"],
+  ["keys", "--limit", "0"],
+  ["keys", "--stale", ""],
+  ["clear", "--max", "many"],
+  ["publish", "channel", "secret", "--lines"],
+  ["subscribe"],
+  ["subscribe", "channel", "--follow", "--count", "2"],
+  ["subscribe", "channel", "--count", "0"],
+  ["get", "key", "--backend", "secret"],
+  ["get", "key", "--url", "http://secret"],
+  ["get", "key", "--config", "/nowhere/config.yaml"],
+  ["get", "key", "--timeout", "0"],
+];
 
 /** Tells how many followers a board has; the readiness of another process can only be seen from outside. */
 export type CountFollowers = () => Promise<number>;
@@ -80,12 +123,14 @@ class CliBoard implements Board {
   async exists(...keys: string[]) {
     const { exit, rows } = await this.#call(["exists"], keys);
     const existing = numberIn(one(rows), "existing");
-    if ((exit === "done") !== (existing === keys.length)) throw new Error(`exit ${exit} for ${existing} keys`);
+    if ((exit === "done") !== (existing === keys.length))
+      throw new Error(`exit ${exit} for ${existing} keys`);
     return existing;
   }
 
-  async keys(pattern?: string) {
-    const { rows } = await this.#call(["keys"], optional(pattern));
+  async keys(pattern?: string, limit?: number) {
+    const words = limit === undefined ? [] : [`--limit=${limit}`];
+    const { rows } = await this.#call(["keys", ...words], optional(pattern));
     return inOrder(rows.map((row) => nameIn(row, "key")));
   }
 
@@ -135,7 +180,7 @@ class CliBoard implements Board {
     const before = await this.#countFollowers();
     const limit = options.count === undefined ? ["--follow"] : [`--count=${options.count}`];
     const wait = options.waitMs === undefined ? [] : [`--wait=${options.waitMs}ms`];
-    const words = ["subscribe", ...limit, ...wait, "--json", "--", ...channels];
+    const words = ["subscribe", ...limit, ...wait, ...this.#globals, "--", ...channels];
     const subscription = new CliSubscription(startCli(words, callOptions(this.settings)));
     this.#subscriptions.add(subscription);
     const isReady = async () => subscription.isOver || (await this.#countFollowers()) > before;
@@ -163,15 +208,22 @@ class CliBoard implements Board {
   }
 
   async status() {
-    const { rows, told } = await this.#call(["status"], []);
-    const row = one(rows);
-    const plain = await runCli(["status", "--debug"], callOptions(this.settings));
-    return {
-      store: textIn(row, "store") === "redis" ? ("redis" as const) : ("memory" as const),
-      why: textIn(row, "why"),
-      stores: storesIn(row),
-      told: `${told}\n${plain.stdout.toString()}\n${plain.stderr}`,
-    };
+    const row = one((await this.#call(["status"], [])).rows);
+    const store: StoreName = textIn(row, "store") === "redis" ? "redis" : "memory";
+    return { store, why: textIn(row, "why"), stores: storesIn(row) };
+  }
+
+  async toldStatus() {
+    const { told } = await this.#call(["status"], []);
+    const { stdout, stderr } = await runCli(["status", "--debug"], callOptions(this.settings));
+    return `${told}\n${stdout}\n${stderr}`;
+  }
+
+  get misuses() {
+    return MISUSES.map((words) => ({
+      what: words.join(" "),
+      call: async () => answerOf(await runCli([...words, "--json"], callOptions(this.settings))),
+    }));
   }
 
   async elsewhere(deed: Deed) {
@@ -181,6 +233,11 @@ class CliBoard implements Board {
 
   async close() {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+  }
+
+  /** An empty variable counts as none, so an empty prefix needs the flag. */
+  get #globals(): string[] {
+    return this.settings.prefix === "" ? ["--json", "--prefix="] : ["--json"];
   }
 
   async #whetherPresent(command: string, key: string, more: readonly string[], ttlMs: number | null) {
@@ -193,7 +250,7 @@ class CliBoard implements Board {
   /** Options first, then `--`, so that any key or value can follow. */
   async #call(words: readonly string[], args: readonly string[], input?: Uint8Array) {
     const options = { ...callOptions(this.settings), ...(input === undefined ? {} : { input }) };
-    return answerOf(await runCli([...words, "--json", "--", ...args], options));
+    return answerOf(await runCli([...words, ...this.#globals, "--", ...args], options));
   }
 }
 
@@ -206,9 +263,11 @@ class CliSubscription implements Subscription {
 
   constructor(started: Started) {
     this.#started = started;
-    this.ended = started.ended.then((ended) => this.#endingOf(ended)).finally(() => {
-      this.#over = true;
-    });
+    this.ended = started.ended
+      .then((ended) => this.#endingOf(ended))
+      .finally(() => {
+        this.#over = true;
+      });
     this.ended.catch(() => {}); // whoever awaits it is told
   }
 
@@ -232,7 +291,10 @@ class CliSubscription implements Subscription {
   async close() {
     this.#isClosed = true;
     this.#started.process.kill("SIGTERM");
-    await within("the end of a subscriber", this.ended.catch(() => {}));
+    await within(
+      "the end of a subscriber",
+      this.ended.catch(() => {}),
+    );
   }
 
   #lineCount(): number {
@@ -272,7 +334,9 @@ function answerOf(ended: Ended): Answer {
 function failureIn({ stdout, stderr, exitCode, signal }: Ended): Failure {
   if (exitCode === null) throw new Error(`killed by ${signal}: ${stderr}`);
   const [row, ...more] = parseLines(Buffer.from(stderr));
-  const error = row?.error as { kind?: ErrorKind; message?: string; hint?: unknown; exit?: number } | undefined;
+  const error = row?.error as
+    | { kind?: ErrorKind; message?: string; hint?: unknown; exit?: number }
+    | undefined;
   if (error?.kind === undefined || typeof error.message !== "string" || more.length > 0) {
     throw new Error(`exit ${exitCode} without one JSON error: ${stderr}`);
   }
@@ -280,7 +344,8 @@ function failureIn({ stdout, stderr, exitCode, signal }: Ended): Failure {
   if (exitCode !== expected || error.exit !== expected) {
     throw new Error(`${error.kind} should exit ${expected}, but exited ${exitCode} saying ${error.exit}`);
   }
-  if (error.hint !== null && typeof error.hint !== "string") throw new Error("the hint is neither text nor null");
+  if (error.hint !== null && typeof error.hint !== "string")
+    throw new Error("the hint is neither text nor null");
   return new Failure(error.kind, error.message, `${stderr}\n${stdout.toString("utf8")}`);
 }
 

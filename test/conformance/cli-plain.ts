@@ -31,7 +31,8 @@ export class PlainCli implements PlainBoard {
   async exists(...keys: string[]) {
     const { stdout, exitCode } = await runCli(["exists", "--", ...keys], this.#options);
     const existing = wholeNumber(stdout);
-    if (exitCode !== (existing === keys.length ? 0 : 1)) throw new Error(`exit ${exitCode} for ${existing} keys`);
+    if (exitCode !== (existing === keys.length ? 0 : 1))
+      throw new Error(`exit ${exitCode} for ${existing} keys`);
     return existing;
   }
 

@@ -14,6 +14,8 @@ export interface Place {
   readonly password?: string;
   /** For memory. */
   readonly dataDir?: string;
+  /** A config file that sets nothing, so that none is looked for. */
+  readonly config: string;
   /** The working directory and `HOME`: empty, and to be left empty. */
   readonly home: string;
 }
@@ -76,8 +78,13 @@ export interface StatusAnswer {
   readonly store: StoreName;
   readonly why: string;
   readonly stores: readonly StoreStatus[];
-  /** Everything that was said, for a look at what must not be in it. */
-  readonly told: string;
+}
+
+/** A call that makes no sense, in the words of whoever makes it. */
+export interface Misuse {
+  readonly what: string;
+  /** Fails; if it hands in a value, that is `secret`. */
+  call(): Promise<unknown>;
 }
 
 /** What another process on the same board does. */
@@ -91,8 +98,8 @@ export interface Board {
   set(key: string, value: string | Uint8Array, options?: SetOptions): Promise<SetAnswer>;
   del(...keys: string[]): Promise<number>;
   exists(...keys: string[]): Promise<number>;
-  /** In byte order. */
-  keys(pattern?: string): Promise<string[]>;
+  /** In byte order; the first `limit` of them. */
+  keys(pattern?: string, limit?: number): Promise<string[]>;
   /** In byte order. */
   list(pattern?: string, options?: ListOptions): Promise<KeyFacts[]>;
   /** Milliseconds; `null`: for ever; `undefined`: absent. */
@@ -107,6 +114,10 @@ export interface Board {
   channels(pattern?: string): Promise<ChannelFacts[]>;
   clear(pattern?: string, options?: ClearOptions): Promise<number>;
   status(): Promise<StatusAnswer>;
+  /** Everything that status says in any form, for a look at what must not be in it. */
+  toldStatus(): Promise<string>;
+  /** Calls that only this way of using a board can get wrong. */
+  readonly misuses: readonly Misuse[];
   /** Does something in a process of its own, and resolves when that has ended well. */
   elsewhere(deed: Deed): Promise<void>;
   /** The form made for people: for the command without `--json`, for the library itself. */
@@ -129,7 +140,10 @@ export interface PlainBoard {
   incr(key: string, by: bigint): Promise<bigint>;
   publish(channel: string, payload: string): Promise<number>;
   /** The next message while `meanwhile` runs. */
-  hear(channels: readonly string[], meanwhile: () => Promise<unknown>): Promise<{ channel: string; payload: Buffer }>;
+  hear(
+    channels: readonly string[],
+    meanwhile: () => Promise<unknown>,
+  ): Promise<{ channel: string; payload: Buffer }>;
   channels(pattern: string): Promise<{ channel: string; messages: number; followers: number }[]>;
   clear(pattern: string): Promise<number>;
 }

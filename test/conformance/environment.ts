@@ -5,6 +5,7 @@ import type { BoardSettings } from "./driver.ts";
 export function environmentOf(settings: BoardSettings): Record<string, string> {
   const { place, prefix, agent, ttlSeconds, timeoutMs } = settings;
   return {
+    TIMMY_BB_CONFIG: place.config,
     TIMMY_BB_BACKEND: place.store,
     TIMMY_BB_PREFIX: prefix,
     TIMMY_BB_AGENT: agent,

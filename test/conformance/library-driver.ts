@@ -1,9 +1,9 @@
 /** The board through the built library, `dist/index.js`, as a program uses it. */
 import { pathToFileURL } from "node:url";
-import type { Blackboard, Follower } from "../../src/index.ts";
 import { collect } from "../../src/core/collect.ts";
 import { compareNames } from "../../src/core/names.ts";
 import type { Message } from "../../src/core/types.ts";
+import type { Blackboard, Follower } from "../../src/index.ts";
 import { ROOT } from "../helpers/cli.ts";
 import { start } from "../helpers/processes.ts";
 import { until, within } from "../helpers/until.ts";
@@ -16,6 +16,7 @@ import {
   Failure,
   type FollowOptions,
   type ListOptions,
+  type Misuse,
   type PlainBoard,
   type SetAnswer,
   type SetOptions,
@@ -34,7 +35,7 @@ export async function openLibraryBoard(settings: BoardSettings): Promise<Board> 
   const { place, ...rest } = settings;
   const opened = library.openBlackboard({
     backend: place.store,
-    config: "/dev/null",
+    config: place.config,
     ...(place.url === undefined ? {} : { url: place.url }),
     ...(place.password === undefined ? {} : { password: place.password }),
     ...(place.dataDir === undefined ? {} : { dataDir: place.dataDir }),
@@ -81,8 +82,8 @@ class LibraryBoard implements Board {
     return asked(this.blackboard.exists(keys));
   }
 
-  async keys(pattern?: string) {
-    return (await asked(collect(this.blackboard.keys(pattern)))).sort(compareNames);
+  async keys(pattern?: string, limit?: number) {
+    return (await asked(collect(this.blackboard.keys(pattern)))).sort(compareNames).slice(0, limit);
   }
 
   async list(pattern?: string, options: ListOptions = {}) {
@@ -135,9 +136,16 @@ class LibraryBoard implements Board {
     return asked(this.blackboard.clear(pattern, { ...options, ...age }));
   }
 
-  async status() {
-    const status = await asked(this.blackboard.status());
-    return { ...status, told: JSON.stringify(status) };
+  status() {
+    return asked(this.blackboard.status());
+  }
+
+  async toldStatus() {
+    return JSON.stringify(await this.status());
+  }
+
+  get misuses() {
+    return misusesOf(this.blackboard, this.settings);
   }
 
   elsewhere(deed: Deed) {
@@ -233,10 +241,44 @@ function plainFormOf(board: LibraryBoard): PlainBoard {
       const [message] = await subscription.take(1);
       return { channel: message?.channel ?? "", payload: message?.payload ?? Buffer.alloc(0) };
     },
-    channels: async (pattern) =>
-      (await board.channels(pattern)).map(({ lastId: _, ...rest }) => rest),
+    channels: async (pattern) => (await board.channels(pattern)).map(({ lastId: _, ...rest }) => rest),
     clear: (pattern) => board.clear(pattern),
   };
+}
+
+/** What a program without types can hand in. */
+function misusesOf(board: Blackboard, settings: BoardSettings): Misuse[] {
+  const loose = board as unknown as Record<string, (...args: readonly unknown[]) => unknown>;
+  const call = (name: string, ...args: readonly unknown[]): Misuse => ({
+    what: `${name}(${args.map((arg) => typeof arg).join(", ")})`,
+    call: () => asked((async () => loose[name]?.(...args))()),
+  });
+  const open = (options: object): Misuse => ({
+    what: `open with ${Object.keys(options)}`,
+    call: () => asked(library.openBlackboard({ config: settings.place.config, ...options })),
+  });
+  return [
+    call("get"),
+    call("get", 5),
+    call("set", null, "secret"),
+    call("set", "key", undefined),
+    call("set", "key", () => "secret"),
+    call("set", "key", "secret", { ttlMs: "soon" }),
+    call("set", "key", "secret", { ttlMs: 1.5 }),
+    call("expire", "key", Number.NaN),
+    call("del", [undefined]),
+    call("incr", "key", 1.5),
+    call("incr", "key", Number.MAX_SAFE_INTEGER + 1),
+    call("publish", "channel", undefined),
+    call("publish", undefined, "secret"),
+    call("subscribe", []),
+    call("channels", ""),
+    open({ backend: "secret" }),
+    open({ backend: settings.place.store, prefix: "a\nb", dataDir: settings.place.dataDir ?? "/nowhere" }),
+    open({ backend: "redis", url: "http://secret" }),
+    open({ timeoutMs: -1 }),
+    open({ ttlSeconds: "soon" }),
+  ];
 }
 
 /** The library's errors as the drivers' own. Anything else the library throws is a fault. */
@@ -245,6 +287,10 @@ async function asked<Value>(call: Promise<Value>): Promise<Value> {
     return await call;
   } catch (error) {
     if (!(error instanceof library.BlackboardError)) throw error;
-    throw new Failure(error.kind, error.message, `${error.message}\n${error.hint ?? ""}\n${error.stack ?? ""}`);
+    throw new Failure(
+      error.kind,
+      error.message,
+      `${error.message}\n${error.hint ?? ""}\n${error.stack ?? ""}`,
+    );
   }
 }

@@ -1,7 +1,7 @@
 /** The suite: every group, run on one target, each leaving a note of what it did for `inventory.test.ts`. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, inject, type RunnerTask } from "vitest";
+import { afterAll, beforeEach, describe, inject, type RunnerTask } from "vitest";
 import type { StoreName } from "../../src/core/types.ts";
 import { GROUPS } from "./groups/index.ts";
 import { type Form, Target } from "./target.ts";
@@ -22,7 +22,11 @@ export function runSuite(store: StoreName, form: Form): void {
     for (const [group, register] of Object.entries(GROUPS)) {
       describe(group, () => {
         register(target);
-        afterAll(({ tasks }: { tasks: RunnerTask[] }) => leaveNote(group, target.name, tasks));
+        let tasks: readonly RunnerTask[] = [];
+        beforeEach(({ task }) => {
+          tasks = task.suite?.tasks ?? []; // all of the group's, skipped ones too
+        });
+        afterAll(() => leaveNote(group, target.name, tasks));
       });
     }
   });

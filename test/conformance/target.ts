@@ -2,8 +2,11 @@
  * One of the four targets: a store and a way to use it. It makes each test its own place and takes it apart again:
  * a fresh prefix on a server of this file's own, or a fresh directory; nothing may be left of either.
  */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import type { StoreName } from "../../src/core/types.ts";
+import { runCli } from "../helpers/cli.ts";
 import { resourceCounts } from "../helpers/leaks.ts";
 import { killProcesses, runningProcesses } from "../helpers/processes.ts";
 import { RawRedis } from "../helpers/raw-redis.ts";
@@ -13,7 +16,6 @@ import { until } from "../helpers/until.ts";
 import { callOptions, openCliBoard } from "./cli-driver.ts";
 import type { Board, BoardSettings, Place } from "./driver.ts";
 import { openLibraryBoard, runProgram } from "./library-driver.ts";
-import { runCli } from "../helpers/cli.ts";
 
 export type Form = "library" | "cli";
 export type TargetName = `${StoreName}-${Form}`;
@@ -153,10 +155,12 @@ export class Target {
 
   #begin(): void {
     const home = tempDir("home");
+    const config = join(tempDir("config"), "config.yaml");
+    writeFileSync(config, "blackboard:\n  enabled: true\n");
     this.#place =
       this.store === "memory"
-        ? { store: "memory", dataDir: `${tempDir("board")}/data`, home }
-        : { store: "redis", url: this.#url, home };
+        ? { store: "memory", dataDir: `${tempDir("board")}/data`, home, config }
+        : { store: "redis", url: this.#url, home, config };
   }
 
   /** Closes what the test opened, then proves that nothing is left, then removes the rest. */
@@ -181,7 +185,10 @@ export class Target {
     const strays = [...filesIn(home), ...(dataDir === undefined ? [] : filesOf(dataDir).filter(isStray))];
     if (strays.length > 0) throw new Error(`left behind: ${strays}`);
     await until("only our own two connections on the server", async () => (await this.#connections()) === 2);
-    await until("no handle left open", () => resourceCounts().watchers === 0 && resourceCounts().sockets <= 2);
+    await until(
+      "no handle left open",
+      () => resourceCounts().watchers === 0 && resourceCounts().sockets <= 2,
+    );
   }
 
   async #connections(): Promise<number> {

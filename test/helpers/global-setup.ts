@@ -28,7 +28,8 @@ export default async function setup(project: TestProject): Promise<() => void> {
 /** The workers inherit it. `NODE_EXTRA_CA_CERTS` costs every child process 60 ms. */
 function cleanEnvironment(): void {
   for (const name of Object.keys(process.env)) {
-    if (/^(TIMMY_BB_|XDG_|NODE_EXTRA_CA_CERTS$|NODE_OPTIONS$|REDISCLI_AUTH$)/.test(name)) delete process.env[name];
+    if (/^(TIMMY_BB_|XDG_|NODE_EXTRA_CA_CERTS$|NODE_OPTIONS$|REDISCLI_AUTH$)/.test(name))
+      delete process.env[name];
   }
 }
 

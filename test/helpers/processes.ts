@@ -85,7 +85,8 @@ function endOf(
       clearTimeout(timer);
       running.delete(child);
       child.stdin?.destroy();
-      if (late) reject(new Error(`still running after ${timeoutMs} ms: ${child.spawnargs.join(" ")}\n${stderr()}`));
+      if (late)
+        reject(new Error(`still running after ${timeoutMs} ms: ${child.spawnargs.join(" ")}\n${stderr()}`));
       else resolve({ stdout: stdout(), stderr: stderr(), exitCode, signal });
     });
   });

@@ -14,6 +14,12 @@ const CONFIG = fileURLToPath(new URL("../../infrastructure/redis/redis.conf", im
 const START_MS = 20_000;
 const START_ATTEMPTS = 5;
 
+/** No server outlives its test process, even one that fails in the middle. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 export interface RedisServerOptions {
   readonly password?: string;
   /** Whether data survives a restart. Default: no, which is quicker. */
@@ -132,7 +138,8 @@ export class RedisServer {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;
-    process.once("exit", () => child.kill("SIGKILL"));
+    running.add(child);
+    child.once("exit", () => running.delete(child));
     await ready(child);
     const pong = await this.cli("ping");
     if (pong !== "PONG") throw new Error(`the redis-server of the test answers ${pong}`);

@@ -19,7 +19,10 @@ export async function commandsPage(): Promise<string> {
     "Before or after the command.",
     optionTable(GLOBAL_OPTIONS),
     "## Exit codes",
-    table(["code", "meaning"], Object.values(EXITS).map(({ code, meaning }) => [String(code), meaning])),
+    table(
+      ["code", "meaning"],
+      Object.values(EXITS).map(({ code, meaning }) => [String(code), meaning]),
+    ),
     "",
   ].join("\n\n");
 }
@@ -42,18 +45,27 @@ function commandSection(command: Command): string {
   });
   const parts = [`## ${command.name}`, `\`${usageLine(command)}\``, command.promise];
   if (command.args.length > 0) {
-    parts.push(table(["argument", ""], command.args.map(({ usage, about }) => [code(usage), about])));
+    parts.push(
+      table(
+        ["argument", ""],
+        command.args.map(({ usage, about }) => [code(usage), about]),
+      ),
+    );
   }
   if (command.options.length > 0) parts.push(optionTable(command.options));
   return [...parts, `\`\`\`console\n${examples.join("\n\n")}\n\`\`\``].join("\n\n");
 }
 
 function optionTable(options: readonly Option[]): string {
-  return table(["option", ""], options.map(({ flags, about }) => [code(flags), about]));
+  return table(
+    ["option", ""],
+    options.map(({ flags, about }) => [code(flags), about]),
+  );
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
 }
 

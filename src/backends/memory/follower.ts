@@ -28,6 +28,7 @@ export class MemoryFollower implements Follower {
   readonly #db: Database;
   readonly #registry: Registry;
   readonly #selection: Selection;
+  readonly #onEnd: () => void;
   /** `null` if it could not be registered. */
   #running: Running | null = null;
   #save: NodeJS.Timeout | null = null;
@@ -37,10 +38,12 @@ export class MemoryFollower implements Follower {
   #isClosed = false;
   #isLeft = false;
 
-  constructor(db: Database, registry: Registry, selection: Selection) {
+  /** @param onEnd told once, when it is closed in whatever way */
+  constructor(db: Database, registry: Registry, selection: Selection, onEnd: () => void) {
     this.#db = db;
     this.#registry = registry;
     this.#selection = selection;
+    this.#onEnd = onEnd;
     this.ready = this.#start();
     this.ready.catch((error: unknown) => {
       this.#failure = error; // the loop throws it, too: nobody has to look at `ready`
@@ -96,6 +99,7 @@ export class MemoryFollower implements Follower {
   #stop(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#onEnd();
     const running = this.#running;
     if (running === null) return;
     clearInterval(running.beat);

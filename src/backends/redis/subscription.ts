@@ -11,6 +11,9 @@ import { decodeName, encodeName } from "../../core/names.ts";
 import type { Message, Selection } from "../../core/types.ts";
 import { envelopeOf, envelopePattern, isOwn, type Layout, markerOf } from "./layout.ts";
 
+/** Channels of Redis's own, on which it tells of changes of keys. */
+const KEY_EVENT = /^__key(space|event)@\d+__:/;
+
 /** A message and its place in the log; `null`: a foreign client's, which has none. */
 export interface Delivery {
   readonly number: number | null;
@@ -78,6 +81,7 @@ export class Subscription {
       return null;
     }
     if (isOwn(channel)) return null; // with an empty prefix, `*` matches bookkeeping too
+    if (pattern !== null && KEY_EVENT.test(channel)) return null; // and what Redis tells of keys, which is no message
     if (pattern !== null && this.#canonical(channel)?.wire !== pattern) return null; // comes by another pattern too
     return this.#pair(channel, payload);
   }

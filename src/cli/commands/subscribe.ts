@@ -30,7 +30,7 @@ export const subscribe: Command = {
     {
       about: "hear the next message of a channel",
       shell:
-        '(timmy-bb subscribe jobs --wait 20s &) ; until [ "$(timmy-bb publish jobs build)" = 1 ]; do :; done; sleep 0.1',
+        'timmy-bb subscribe jobs --wait 20s > heard & until [ "$(timmy-bb publish jobs build)" = 1 ]; do :; done; wait; cat heard',
       prints: "build\n",
     },
     {
