@@ -36,15 +36,14 @@ export class Blackboard {
   readonly #listeners = new Listeners();
   #markClosed: () => void = () => {};
   /** Resolves when the board is closed. */
-  readonly closed: Promise<void>;
+  readonly closed = new Promise<void>((resolve) => {
+    this.#markClosed = resolve;
+  });
 
   constructor(backend: Backend, defaults: BoardDefaults) {
     this.#backend = backend;
     this.#defaults = defaults;
     this.#root = defaults.prefix === "" ? "" : `${defaults.prefix}:`;
-    this.closed = new Promise((resolve) => {
-      this.#markClosed = resolve;
-    });
   }
 
   /** Where the stores differ: the largest value, and whether foreign clients can take part. */

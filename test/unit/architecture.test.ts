@@ -17,7 +17,7 @@ const imports = files.flatMap((file) => importsOf(file));
 
 /** Static and dynamic imports and re-exports; ours as paths below src, packages by name. */
 function importsOf(file: string): Import[] {
-  const text = readFileSync(join(SOURCE, file), "utf8");
+  const text = withoutComments(readFileSync(join(SOURCE, file), "utf8"));
   const found = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^\s*import\s+)["']([^"']+)["']/gm);
   return [...found].map(([, name = ""]) => ({
     file,
