@@ -11,9 +11,10 @@ import {
   type SetValueOptions,
   type SubscribeOptions,
 } from "./core/board-options.ts";
-import { BlackboardError, usageError } from "./core/errors.ts";
+import { usageError } from "./core/errors.ts";
 import { withShownChannels } from "./core/followers.ts";
 import { escapeGlob, isPattern } from "./core/glob.ts";
+import { parseJson } from "./core/json.ts";
 import { Listeners, type MessageListener } from "./core/listeners.ts";
 import { checkKnownName, checkNewName, checkPattern, OWN_ROOT } from "./core/names.ts";
 import { atMost, factsOf, matchingIn, sizeOf } from "./core/select.ts";
@@ -64,13 +65,7 @@ export class Blackboard {
   /** The value parsed as JSON, or `null` if absent. A value that is not JSON: `conflict`. */
   async getJson(key: string): Promise<unknown> {
     const text = await this.getText(key);
-    if (text === null) return null;
-    try {
-      return JSON.parse(text);
-    } catch {
-      // The engine's message quotes the value, so it must not travel on as a cause.
-      throw new BlackboardError("conflict", "the value is not JSON");
-    }
+    return text === null ? null : parseJson(text);
   }
 
   /**

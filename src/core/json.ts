@@ -1,5 +1,5 @@
-/** JSON with sorted keys, so that the same object is the same bytes whoever wrote it. */
-import { usageError } from "./errors.ts";
+/** JSON both ways; written with sorted keys, so that the same object is the same bytes whoever wrote it. */
+import { BlackboardError, usageError } from "./errors.ts";
 
 /**
  * The JSON text of a value, object keys sorted at every depth.
@@ -15,6 +15,16 @@ export function stableJson(value: unknown): string {
   }
   if (text === undefined) throw usageError("the value cannot be stored as JSON (undefined or a function)");
   return text;
+}
+
+/** @throws BlackboardError `conflict` for what is not JSON */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The engine's message quotes the value, so it must not travel on as a cause.
+    throw new BlackboardError("conflict", "the value is not JSON");
+  }
 }
 
 function sortKeys(_key: string, value: unknown): unknown {

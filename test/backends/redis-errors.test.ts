@@ -1,6 +1,8 @@
 /** What goes wrong, which kind it is, whether another store may be used, and that no secret is in it. */
+
+import { createRequire } from "node:module";
 import { createServer, type Server } from "node:net";
-import { inspect } from "node:util";
+import { format, inspect } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openRedis, UnreachableError } from "../../src/backends/redis/index.ts";
 import { BlackboardError } from "../../src/core/errors.ts";
@@ -198,4 +200,22 @@ test("a user without rights is told so", async () => {
 
 test("a prefix inside timmy-bb's own root is refused", async () => {
   expect((await opening(open.url, { prefix: "timmy-bb" })).kind).toBe("config");
+});
+
+test("DEBUG=ioredis:* shows no password and no value", async () => {
+  const debug = createRequire(createRequire(import.meta.url).resolve("ioredis"))("debug");
+  const lines: string[] = [];
+  debug.log = (...line: unknown[]) => lines.push(format(...line));
+  debug.enable("ioredis:*");
+  onTestFinished(() => debug.disable());
+  const store = await openBoard(locked.url);
+  await store.set("timmy:k", bytes("VALUE-OF-MINE"), plainly);
+  const all = lines.join("\n");
+  expect(all).toMatch(/write command.*(auth|evalsha)/);
+  expect(all).not.toMatch(/hush|VALUE-OF-MINE/);
+  expect(all).not.toContain(
+    Buffer.from("hush")
+      .toString("hex")
+      .replace(/..(?=.)/g, "$& "),
+  );
 });

@@ -7,6 +7,9 @@ import { bytes, follow, openBoard, redisOptions, taker, texts } from "../helpers
 import { RedisServer, type RedisServerOptions } from "../helpers/redis-server.ts";
 import { until, within } from "../helpers/until.ts";
 
+/** What was missed and is no longer kept is lost, which is not what these tests are about. */
+const KEEPING_ALL = { history: { messagesPerChannel: 1_000_000, changes: 10, maxAgeMs: 86_400_000 } };
+
 /** A way to the server that can be cut and mended, while others go on using the server. */
 async function cuttableLine(port: number): Promise<{ port: number; cut(): void; mend(): void }> {
   const sockets = new Set<Socket>();
@@ -47,7 +50,7 @@ async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
 
 test("a follower whose connection is cut in the middle of a stream misses nothing and repeats nothing", async () => {
   const server = await start();
-  const store = await openBoard(server.url);
+  const store = await openBoard(server.url, KEEPING_ALL);
   const { take, states } = await follow(store, { channels: ["timmy:c"], patterns: ["timmy:p*"] });
   const sent: string[] = [];
   let cutting = true;
@@ -76,7 +79,7 @@ test("much that was missed on many channels, while more is sent on all of them",
   const server = await start();
   const line = await cuttableLine(server.port);
   const store = await openBoard(`redis://127.0.0.1:${line.port}`);
-  const sender = await openBoard(server.url);
+  const sender = await openBoard(server.url, KEEPING_ALL);
   const channels = ["a", "b", "c", "d"].map((name) => `timmy:${name}`);
   const sent: string[] = [];
   const round = async (payload: string): Promise<void> => {

@@ -2,7 +2,6 @@
  * The board through the real command with `--json`. Every answer is checked as well as read: JSON lines and nothing
  * else on stdout, nothing on stderr unless there is an error, one JSON error then, and the exit code of its kind.
  */
-import { EXIT_OF_KIND, EXITS, type ExitName } from "../../src/cli/exit.ts";
 import type { ErrorKind } from "../../src/core/errors.ts";
 import { compareNames, decodeName, encodeName } from "../../src/core/names.ts";
 import type { ChannelFacts, KeyFacts, Message, StoreName } from "../../src/core/types.ts";
@@ -39,6 +38,20 @@ import {
 
 /** Longer arguments go through standard input. */
 const MAX_ARGUMENT_BYTES = 65_536;
+
+/** The contract's exit codes, written out: a change of the program's own table must not pass unseen. */
+const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
+  usage: 2,
+  config: 2,
+  timeout: 3,
+  unavailable: 4,
+  unknown: 4,
+  conflict: 5,
+  internal: 70,
+};
+const DONE = 0;
+const ABSENT = 1;
+const TERMINATED = 143;
 
 /** What a shell script can get wrong. */
 const MISUSES: readonly (readonly string[])[] = [
@@ -305,8 +318,8 @@ class CliSubscription implements Subscription {
 
   /** A process told to stop exits by its own decision, 143; killed by the signal it would have no exit code. */
   #endingOf(ended: Ended): Ending {
-    if (ended.exitCode === EXITS.terminated.code && this.#isClosed) return "closed";
-    if (ended.exitCode === EXITS.timeout.code) {
+    if (ended.exitCode === TERMINATED && this.#isClosed) return "closed";
+    if (ended.exitCode === EXIT_OF_KIND.timeout) {
       const failure = failureIn(ended);
       if (failure.kind === "timeout") return "timeout";
     }
@@ -316,7 +329,7 @@ class CliSubscription implements Subscription {
 }
 
 interface Answer {
-  readonly exit: ExitName;
+  readonly exit: "done" | "absent";
   readonly rows: Row[];
   readonly told: string;
 }
@@ -324,9 +337,9 @@ interface Answer {
 /** @throws Failure for every exit that is an error */
 function answerOf(ended: Ended): Answer {
   const { stdout, stderr, exitCode } = ended;
-  if (exitCode !== EXITS.done.code && exitCode !== EXITS.absent.code) throw failureIn(ended);
+  if (exitCode !== DONE && exitCode !== ABSENT) throw failureIn(ended);
   if (stderr !== "") throw new Error(`exit ${exitCode}, but stderr says: ${stderr}`);
-  const exit = exitCode === EXITS.done.code ? "done" : "absent";
+  const exit = exitCode === DONE ? "done" : "absent";
   return { exit, rows: parseLines(stdout), told: stdout.toString("utf8") };
 }
 
@@ -340,7 +353,7 @@ function failureIn({ stdout, stderr, exitCode, signal }: Ended): Failure {
   if (error?.kind === undefined || typeof error.message !== "string" || more.length > 0) {
     throw new Error(`exit ${exitCode} without one JSON error: ${stderr}`);
   }
-  const expected = EXITS[EXIT_OF_KIND[error.kind]].code;
+  const expected = EXIT_OF_KIND[error.kind];
   if (exitCode !== expected || error.exit !== expected) {
     throw new Error(`${error.kind} should exit ${expected}, but exited ${exitCode} saying ${error.exit}`);
   }

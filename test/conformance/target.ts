@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import type { StoreName } from "../../src/core/types.ts";
 import { runCli } from "../helpers/cli.ts";
 import { resourceCounts } from "../helpers/leaks.ts";
+import { inParallel } from "../helpers/parallel.ts";
 import { killProcesses, runningProcesses } from "../helpers/processes.ts";
 import { RawRedis } from "../helpers/raw-redis.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
@@ -22,6 +23,8 @@ export type TargetName = `${StoreName}-${Form}`;
 
 /** The database for comparing with a real server; boards are in the others. */
 const SCRATCH_DB = 15;
+const OWN_SEEDS = 5000;
+const SEEDS_AT_ONCE = 500;
 /** What a board's directory may hold. */
 const BOARD_FILE = /^board\.db(-wal|-shm|\.unsynced)?$/;
 
@@ -88,8 +91,20 @@ export class Target {
   }
 
   /** The same board through the library, whatever the target's form: to seed it fast, or to look at it from aside. */
-  aside(board: Board): Promise<Board> {
+  aside(board: Pick<Board, "settings">): Promise<Board> {
     return this.#asideOf(board.settings);
+  }
+
+  /** Many keys, fast: on redis all but a few thousand are a foreign client's, who can write them in bulk. */
+  async seed(board: Board, count: number): Promise<void> {
+    const keys = Array.from({ length: count }, (_, index) => `key:${index}`);
+    const own = this.foreign === null ? keys : keys.splice(0, OWN_SEEDS);
+    const aside = await this.aside(board);
+    await inParallel(own, SEEDS_AT_ONCE, (key) => aside.set(key, "v"));
+    while (this.foreign !== null && keys.length > 0) {
+      const pairs = keys.splice(0, SEEDS_AT_ONCE).flatMap((key) => [`${board.settings.prefix}:${key}`, "v"]);
+      await this.foreign.call("mset", ...pairs);
+    }
   }
 
   /** A place that holds nothing at all, for boards without a prefix. */

@@ -2,8 +2,10 @@
 import { mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BIN, type CliOptions, startCli } from "./cli.ts";
+import type { Blackboard, OpenOptions } from "../../src/index.ts";
 import { type Ended, type Started, start } from "./processes.ts";
 import type { RedisServer } from "./redis-server.ts";
+import { library } from "./library.ts";
 import { tempDir } from "./temp.ts";
 
 /** How a command ended, in a form to compare as a whole. */
@@ -90,6 +92,18 @@ export class Workplace {
   startBash(script: string, options: CallOptions = {}): Started {
     const env = { ...this.shellEnv(), ...options.env };
     return start("bash", ["-c", script], { timeoutMs: DEADLINE_MS, ...options, cwd: this.dir, env });
+  }
+
+  /** The same board through the library. Whoever opens it closes it. */
+  openBoard(options: OpenOptions = {}): Promise<Blackboard> {
+    const url = this.env["TIMMY_BB_URL"];
+    return library.openBlackboard({
+      backend: this.env["TIMMY_BB_BACKEND"] === "redis" ? "redis" : "memory",
+      prefix: this.prefix,
+      dataDir: dirname(this.boardFile),
+      ...(url === undefined ? {} : { url }),
+      ...options,
+    });
   }
 
   /** What a shell needs that shall find the command. */

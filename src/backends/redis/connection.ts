@@ -4,6 +4,7 @@
  * ioredis is told to do nothing by itself: no retry, no queue, no resending, no password, no database. Its error
  * objects carry `command.args` (values, passwords), so none leaves this file, not even as a cause.
  */
+import { inspect } from "node:util";
 import type { Redis, RedisOptions } from "ioredis";
 import { codeOf } from "../../core/errors.ts";
 import { encodeName } from "../../core/names.ts";
@@ -130,8 +131,19 @@ function toOptions({ target, tls }: RedisAddress): RedisOptions & Legacy {
   return { ...options, host: target.host, port: target.port };
 }
 
+/** The bytes of an argument, which nothing can print: `DEBUG=ioredis:*` writes every argument to stderr. */
 function toWire(argument: Argument): Buffer | number {
   if (typeof argument === "number") return argument;
-  if (typeof argument === "string") return encodeName(argument);
-  return Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength);
+  const bytes =
+    typeof argument === "string"
+      ? encodeName(argument)
+      : Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength);
+  return Object.setPrototypeOf(bytes, HIDDEN);
 }
+
+const hide = (): string => "<hidden>";
+const HIDDEN = Object.create(Buffer.prototype, {
+  toString: { value: hide },
+  toJSON: { value: hide },
+  [inspect.custom]: { value: hide },
+});

@@ -1,6 +1,5 @@
 /** Clear: this prefix and no other, with brakes, and for any number of keys. */
 import { expect, test } from "vitest";
-import { inParallel } from "../../helpers/parallel.ts";
 import { until } from "../../helpers/until.ts";
 import { failureOf } from "../driver.ts";
 import type { Target } from "../target.ts";
@@ -82,9 +81,7 @@ export function clear(target: Target): void {
 
   test(`deletes ${MANY} keys of one prefix in bounded time`, async () => {
     const board = await target.open();
-    const seeder = await target.aside(board);
-    const numbers = Array.from({ length: MANY }, (_, index) => index);
-    await inParallel(numbers, 500, (index) => seeder.set(`key:${index}`, "v"));
+    await target.seed(board, MANY);
     await (await target.aside(await target.open({ prefix: `${board.settings.prefix}x` }))).set("spared", "v");
     const begun = performance.now();
     expect(await board.clear()).toBe(MANY);

@@ -124,6 +124,27 @@ export function pubsub(target: Target): void {
     expect((await ofOther.take(1)).map(({ payload }) => String(payload))).toEqual(["not yours"]);
   });
 
+  test("loses nothing to a board of the same prefix in another database or file", async () => {
+    const board = await target.open();
+    const [here, there] = [
+      await target.aside(board),
+      await target.aside({ settings: { ...board.settings, place: target.emptyPlace() } }),
+    ];
+    const subscription = await board.subscribe(["channel"]);
+    const ids: (string | null)[] = [];
+    for (let round = 0; round < 100; round++) {
+      // Several there for one here, so that ids there run ahead within a millisecond.
+      const both = [there, there, there, here].map((one) =>
+        one.publish("channel", one === here ? "here" : "there"),
+      );
+      ids.push((await Promise.all(both))[3]?.id ?? null);
+    }
+    ids.push((await here.publish("channel", "here")).id);
+    const heard = () => subscription.seen().filter(({ payload }) => String(payload) === "here");
+    await until("the last message", () => heard().some(({ id }) => id === ids.at(-1)));
+    expect(heard().map(({ id }) => id)).toEqual(ids);
+  });
+
   test("goes from process to process, and many at once stay in order", async () => {
     const board = await target.open();
     const subscription = await board.subscribe(["shared"]);

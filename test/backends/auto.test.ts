@@ -1,0 +1,366 @@
+/** `auto`, through the command and the library: when it falls back, when it must not, and following both stores. */
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Blackboard, Message, OpenOptions } from "../../src/index.ts";
+import { library } from "../helpers/library.ts";
+import { killProcesses, type Started } from "../helpers/processes.ts";
+import { RedisServer } from "../helpers/redis-server.ts";
+import { removeTempDirs } from "../helpers/temp.ts";
+import { until, within } from "../helpers/until.ts";
+import { done, Workplace } from "../helpers/workplace.ts";
+
+const NOBODY = "redis://127.0.0.1:1";
+const LONG_MS = 20_000;
+
+afterAll(() => {
+  killProcesses();
+  removeTempDirs();
+});
+
+/** A place whose redis is at this address, whose file is its own. */
+function auto(url: string, env: Readonly<Record<string, string>> = {}): Workplace {
+  return Workplace.bare({ TIMMY_BB_BACKEND: "auto", TIMMY_BB_URL: url, ...env });
+}
+
+function inFile(place: Workplace, ...args: string[]) {
+  return place.run([...args, "--backend", "memory"]);
+}
+
+function fallbackLine(place: Workplace, shown = NOBODY, reason = "connection refused"): string {
+  return `timmy-bb: cannot reach ${shown} (${reason}); using ${place.boardFile} instead\n`;
+}
+
+describe.concurrent("redis refuses the connection", () => {
+  test("falls back, with exactly one warning line a command", async () => {
+    const place = auto(NOBODY);
+    const err = fallbackLine(place);
+    expect(await place.run(["set", "k", "v"])).toEqual({ exit: 0, out: "", err });
+    expect(await place.run(["get", "k"])).toEqual({ exit: 0, out: "v\n", err });
+    expect(await place.run(["keys", "--long"])).toEqual({ exit: 0, out: expect.stringMatching(/^k\t/), err });
+    expect(await place.run(["publish", "c", "m"])).toEqual({ exit: 0, out: "0\n", err });
+    expect(await place.run(["get", "none"])).toEqual({ exit: 1, out: "", err });
+    expect(await place.run(["clear", "nothing"])).toEqual({ exit: 0, out: "0\n", err });
+    expect(await place.run(["get", "k", "--quiet"])).toEqual(done("v\n"));
+    expect(await inFile(place, "get", "k")).toEqual(done("v\n"));
+  });
+
+  test("many lines of one command: one warning", async () => {
+    const place = auto(NOBODY);
+    const input = Buffer.from("one\ntwo\nthree\n");
+    expect(await place.run(["publish", "c", "--lines"], { input })).toEqual({
+      exit: 0,
+      out: "0\n0\n0\n",
+      err: fallbackLine(place),
+    });
+  });
+
+  test("fallback_to_memory: false is exit 4, and no file is made", async () => {
+    const place = auto(NOBODY, { TIMMY_BB_FALLBACK: "false" });
+    for (const args of [["set", "k", "v"], ["get", "k"], ["incr", "n"], ["subscribe", "c"]]) {
+      expect(await place.run(args)).toEqual({
+        exit: 4,
+        out: "",
+        err: `timmy-bb: cannot reach ${NOBODY} (connection refused)\nhint: is the server running there?\n`,
+      });
+    }
+    expect(readdirSync(place.dir)).toEqual([]);
+  });
+
+  test("what decides who wins fails closed: exit 4, naming --backend memory, nothing written anywhere", async () => {
+    const place = auto(NOBODY);
+    for (const args of [
+      ["set", "k", "v", "--if-absent"],
+      ["set", "k", "v", "--if-present"],
+      ["set", "k", "v", "--if-value", "w"],
+      ["incr", "n"],
+    ]) {
+      const { exit, out, err } = await place.run(args);
+      expect({ args, exit, out }).toEqual({ args, exit: 4, out: "" });
+      expect(err).toMatch(/^timmy-bb: cannot reach .*; (a conditional set|incr) is not decided on the file, two could win\n/);
+      expect(err).toMatch(/\nhint: --backend memory .*\n$/);
+    }
+    expect(readdirSync(place.dir)).toEqual([]);
+    expect(await inFile(place, "set", "k", "v", "--if-absent")).toEqual(done());
+  });
+
+  test("neither store can be used: an error that says which place was tried", async () => {
+    const place = auto(NOBODY);
+    writeFileSync(place.path("file"), "");
+    const { exit, out, err } = await place.run(["set", "k", "v"], {
+      env: { TIMMY_BB_DATA_DIR: place.path("file/below") },
+    });
+    expect({ exit, out }).toEqual({ exit: 2, out: "" });
+    expect(err).toContain("file/below");
+  });
+
+  test("the library: one notice each time redis goes away, not one a call", async () => {
+    const place = auto(NOBODY);
+    const notices: string[] = [];
+    await using board = await openAuto(place, { onNotice: (notice) => notices.push(notice) });
+    await board.set("a", "1");
+    await board.set("b", "2");
+    expect(await board.getText("b")).toBe("2");
+    expect(notices).toEqual([fallbackLine(place).slice("timmy-bb: ".length, -1)]);
+    await expect(board.incr("n")).rejects.toMatchObject({ kind: "unavailable" });
+    expect((await board.status()).store).toBe("memory");
+  });
+});
+
+function openAuto(place: Workplace, options: OpenOptions = {}): Promise<Blackboard> {
+  const url = place.env["TIMMY_BB_URL"] ?? "";
+  return place.openBoard({ backend: "auto", url, ...options });
+}
+
+describe("redis refuses us", () => {
+  test("a wrong password or database is an error: no fallback, no file", async () => {
+    await using server = await RedisServer.start({ password: "right" });
+    const bare = `redis://127.0.0.1:${server.port}`;
+    for (const url of [bare, bare.replace("//", "//:wrong@"), `${server.url}/99`]) {
+      const place = auto(url);
+      const { exit, out, err } = await place.run(["set", "k", "v"]);
+      expect({ exit, out, instead: err.includes("instead") }).toEqual({ exit: 2, out: "", instead: false });
+      expect(err).toMatch(/^timmy-bb: redis:.*(password|database)/);
+      expect((await place.run(["subscribe", "c"])).exit).toBe(2);
+      expect(readdirSync(place.dir)).toEqual([]);
+      await expect(openAuto(place)).rejects.toMatchObject({ kind: "config" });
+    }
+  });
+
+  test("something else that answers there is an error, never a fallback", async () => {
+    await using server = await RedisServer.start();
+    const place = auto(server.url.replace("redis:", "rediss:"));
+    const { exit, err } = await place.run(["set", "k", "v"]);
+    expect({ exit, instead: err.includes("instead") }).toEqual({ exit: 2, instead: false });
+    expect(readdirSync(place.dir)).toEqual([]);
+  });
+});
+
+describe("a server that comes and goes", () => {
+  let server: RedisServer;
+  beforeEach(async () => {
+    server = await RedisServer.start({ appendonly: true });
+  });
+  afterEach(async () => {
+    killProcesses();
+    await server.stop();
+  });
+
+  test("a black hole: falls back in well under a second", async () => {
+    const place = auto(server.url);
+    server.pause();
+    const began = performance.now();
+    const board = await openAuto(place, { onNotice: () => {} });
+    await board.set("k", "v");
+    const tookMs = performance.now() - began;
+    await board.close();
+    expect(tookMs).toBeLessThan(900);
+    expect(tookMs).toBeGreaterThan(250); // it was given its chance
+    const { exit, err } = await place.run(["set", "l", "w"]);
+    expect({ exit, err }).toEqual({ exit: 0, err: fallbackLine(place, server.url, "no answer within 300 ms") });
+    server.resume();
+    expect(await server.cli("keys", "*")).toBe("");
+    expect(await inFile(place, "keys")).toEqual(done("k\nl\n"));
+  });
+
+  test("unsynced writes: each later command on redis mentions them once, status counts them", async () => {
+    const place = auto(server.url);
+    expect(await place.run(["set", "before", "1"])).toEqual(done());
+    expect(existsSync(place.boardFile)).toBe(false);
+    await server.kill();
+    await place.run(["set", "k", "v"]);
+    await place.run(["publish", "c", "m"]);
+    await server.restart();
+    const err = `timmy-bb: ${place.boardFile} holds writes made while redis was away\n`;
+    expect(await place.run(["get", "before"])).toEqual({ exit: 0, out: "1\n", err });
+    expect(await place.run(["get", "k"])).toEqual({ exit: 1, out: "", err });
+    expect(await place.run(["get", "before", "-q"])).toEqual(done("1\n"));
+    expect(await place.run(["get", "before", "--backend", "redis"])).toEqual(done("1\n"));
+    const { out } = await place.run(["status", "--json"]);
+    const status = JSON.parse(out) as { store: string; stores: { store: string; unsynced: number }[] };
+    expect(status.store).toBe("redis");
+    expect(status.stores.map(({ store, unsynced }) => [store, unsynced])).toEqual([["redis", 0], ["memory", 2]]);
+  });
+
+  test("writes chosen for memory are not unsynced", async () => {
+    const place = auto(server.url);
+    await inFile(place, "set", "k", "v");
+    expect(await place.run(["get", "k"])).toEqual({ exit: 1, out: "", err: "" });
+  });
+
+  test.each(["pause", "kill"] as const)("once the bytes were sent: unknown, no fallback (%s)", async (how) => {
+    const place = auto(server.url);
+    const notices: string[] = [];
+    await using board = await openAuto(place, { timeoutMs: 700, onNotice: (notice) => notices.push(notice) });
+    await board.set("k", "old");
+    server.pause();
+    const writing = board.set("k", "s3cret");
+    const failure = writing.catch((error: unknown) => error);
+    if (how === "kill") await server.kill();
+    const error = await within("the refusal", failure, LONG_MS);
+    expect(error).toBeInstanceOf(library.BlackboardError);
+    expect(error).toMatchObject({ kind: "unknown", hint: expect.stringMatching(/may or may not/) });
+    expect(String(error)).not.toContain("s3cret");
+    expect(notices).toEqual([]);
+    expect(existsSync(place.boardFile)).toBe(false);
+    if (how === "pause") server.resume();
+  });
+
+  test("the library goes over to the file and comes back, telling each time", async () => {
+    const place = auto(server.url);
+    const notices: string[] = [];
+    await using board = await openAuto(place, { onNotice: (notice) => notices.push(notice) });
+    await board.set("k", "on redis");
+    await server.kill();
+    await until("a write that falls back", async () => {
+      const outcome = await board.set("k", "in the file").catch(() => null);
+      return outcome !== null && notices.length > 0;
+    }, LONG_MS);
+    expect(await board.getText("k")).toBe("in the file");
+    await server.restart();
+    await until("redis again", async () => (await board.getText("k")) === "on redis", LONG_MS);
+    expect(notices).toEqual([
+      expect.stringMatching(/^cannot reach .* instead$/),
+      expect.stringMatching(/holds writes made while redis was away$/),
+    ]);
+  });
+
+  describe("following", () => {
+    /** A follower of channel `c` that prints JSON. */
+    function follow(place: Workplace): Started {
+      return place.start(["subscribe", "c", "--follow", "--json"], { timeoutMs: 28_000 });
+    }
+
+    function heard(follower: Started): string[] {
+      const lines = follower.stdout().toString().split("\n").filter(Boolean);
+      return lines.map((line) => (JSON.parse(line) as Message & { payload: string }).payload.toString());
+    }
+
+    /** Sends until it is heard: only a follower that is not ready yet may miss it. */
+    async function untilHeard(follower: Started, send: () => Promise<unknown>, text: string) {
+      await until(`"${text}" at the follower; it says ${follower.stderr()}`, async () => {
+        await send();
+        return heard(follower).includes(text);
+      }, LONG_MS);
+    }
+
+    const waitFor = (follower: Started, text: string) =>
+      until(`"${text}" at the follower`, () => heard(follower).includes(text), LONG_MS);
+
+    const warm = (place: Workplace, follower: Started) =>
+      untilHeard(follower, () => place.run(["publish", "c", "warm"]), "warm");
+
+    async function stop(follower: Started): Promise<string[]> {
+      follower.process.kill("SIGTERM");
+      expect((await follower.ended).exitCode).toBe(143);
+      return heard(follower).filter((text) => text !== "warm");
+    }
+
+    test("a publisher on redis, one that fell back, and a foreign one: each once", async () => {
+      const place = auto(server.url);
+      const follower = follow(place);
+      await warm(place, follower);
+      await place.run(["publish", "c", "over redis"]);
+      await place.run(["publish", "c", "fell back"], { env: { TIMMY_BB_URL: NOBODY } });
+      await server.cli("publish", "timmy:c", "foreign");
+      for (const text of ["over redis", "fell back", "foreign"]) await waitFor(follower, text);
+      await place.run(["publish", "c", "end"]);
+      await waitFor(follower, "end");
+      expect((await stop(follower)).sort()).toEqual(["end", "fell back", "foreign", "over redis"]);
+      expect(follower.stderr()).toBe("");
+    });
+
+    test("redis there, away, back: nothing twice, nothing lost, and told", async () => {
+      const place = auto(server.url);
+      const follower = follow(place);
+      await warm(place, follower);
+      await place.run(["publish", "c", "1"]);
+      await waitFor(follower, "1");
+      await server.kill();
+      await until("the word that it is away", () => follower.stderr().includes("away"), LONG_MS);
+      expect((await place.run(["publish", "c", "2"])).err).toContain("instead");
+      await waitFor(follower, "2");
+      await server.restart();
+      await place.run(["publish", "c", "3"]); // perhaps before the follower is back: then it is recovered
+      await until("the word that it is back", () => follower.stderr().includes("reconnected"), LONG_MS);
+      await waitFor(follower, "3");
+      await place.run(["publish", "c", "4"]);
+      await waitFor(follower, "4");
+      expect(await stop(follower)).toEqual(["1", "2", "3", "4"]);
+      expect(noticesOf(follower)).toEqual([
+        expect.stringMatching(/^redis is away \(.+\); trying to reconnect$/),
+        expect.stringMatching(/^reconnected to redis after .+, [01] messages recovered$/),
+      ]);
+    });
+
+    test("redis away at the start, then there, then away again", async () => {
+      await server.kill();
+      const place = auto(server.url);
+      const follower = follow(place);
+      await until("the word that it is away", () => follower.stderr().includes("away"), LONG_MS);
+      await place.run(["publish", "c", "1"]);
+      await waitFor(follower, "1");
+      await server.restart();
+      await place.run(["publish", "c", "2"]);
+      await waitFor(follower, "2");
+      await server.kill();
+      await until("away for the second time", () => follower.stderr().split("is away").length === 3, LONG_MS);
+      await place.run(["publish", "c", "3"]);
+      await waitFor(follower, "3");
+      expect(await stop(follower)).toEqual(["1", "2", "3"]);
+      expect(noticesOf(follower).map((notice) => notice.split(" ", 3).join(" "))).toEqual([
+        "redis is away",
+        "reconnected to redis",
+        "redis is away",
+      ]);
+    });
+
+    test("a data directory that cannot be used: told, and redis is followed all the same", async () => {
+      const place = auto(server.url);
+      writeFileSync(place.path("file"), "");
+      const broken = { TIMMY_BB_DATA_DIR: place.path("file/below") };
+      const env = { env: broken };
+      expect(await place.run(["set", "k", "v"], env)).toEqual(done());
+      const follower = place.start(["subscribe", "c", "--follow", "--json"], env);
+      await untilHeard(follower, () => place.run(["publish", "c", "warm"], env), "warm");
+      await server.cli("publish", "timmy:c", "x");
+      await waitFor(follower, "x");
+      expect(await stop(follower)).toEqual(["x"]);
+      expect(noticesOf(follower)).toEqual([expect.stringMatching(/^cannot follow the board file as well: .*file\/below/)]);
+    });
+
+    test("the library: leaving the loop, a signal and close all end it", async () => {
+      const place = auto(server.url);
+      const board = await openAuto(place, { onNotice: () => {} });
+      const stop = new AbortController();
+      const [left, stopped, closed] = [{}, { signal: stop.signal }, {}].map((options) => board.subscribe("c", options));
+      if (!left || !stopped || !closed) throw new Error("three followers");
+      await within("ready", Promise.all([left.ready, stopped.ready, closed.ready]), LONG_MS);
+      const ends = [first(left), drain(stopped), drain(closed)];
+      await board.publish("c", "x");
+      expect(await within("the loop that is left", ends[0] ?? Promise.resolve([]))).toEqual(["x"]);
+      stop.abort();
+      expect(await within("the one that is stopped", ends[1] ?? Promise.resolve([]))).toEqual(["x"]);
+      await within("closing", board.close());
+      expect(await within("the one that is closed", ends[2] ?? Promise.resolve([]))).toEqual(["x"]);
+    });
+  });
+});
+
+function noticesOf(follower: Started): string[] {
+  return follower
+    .stderr()
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => (JSON.parse(line) as { notice: string }).notice);
+}
+
+async function first(messages: AsyncIterable<Message>): Promise<string[]> {
+  for await (const { payload } of messages) return [payload.toString()];
+  return [];
+}
+
+async function drain(messages: AsyncIterable<Message>): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { payload } of messages) texts.push(payload.toString());
+  return texts;
+}
