@@ -1,6 +1,6 @@
 // Builds dist/: the command as one bundle with lazily loaded chunks, the library with its packages left outside, and
 // the types. Everything is built aside and then put in place, so that a running command never sees half a build.
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
@@ -48,9 +48,11 @@ try {
     "--outDir",
     `${aside}/types`,
   ];
-  execFileSync(process.execPath, types, { stdio: "inherit" });
-  rmSync("dist", { recursive: true, force: true });
-  renameSync(aside, "dist");
+  process.exitCode = spawnSync(process.execPath, types, { stdio: "inherit" }).status ?? 1;
+  if (process.exitCode === 0) {
+    rmSync("dist", { recursive: true, force: true });
+    renameSync(aside, "dist");
+  }
 } finally {
   rmSync(aside, { recursive: true, force: true });
 }

@@ -7,7 +7,7 @@ import type { Message } from "./types.ts";
  * Called with each message of a channel, one after the other: the next waits until what it returns has settled.
  * What it throws is an unhandled rejection of the process.
  */
-export type MessageListener = (message: Message) => void | Promise<void>;
+export type MessageListener = (message: Message) => unknown;
 
 /** Who listens to what. */
 export class Listeners {

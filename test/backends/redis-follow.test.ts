@@ -115,11 +115,21 @@ test("channels whose names are globs themselves, and payloads that are any bytes
 test("an envelope of a stranger announces nothing", async () => {
   const store = await openBoard(server.url);
   const { take } = await follow(store, { channels: ["timmy:c"] });
-  for (const forged of ["", "x", "12 me", "1-1024 me"]) {
+  for (const forged of ["", "x", "0 12 me", "0 1-1024 me", "1-1 me", "x 1-1 me"]) {
     await server.cli("publish", "timmy-bb:{timmy}:envelope:timmy:c", forged);
     await server.cli("publish", "timmy:c", forged);
   }
-  expect((await take(4)).map(({ id, by }) => [id, by])).toEqual(Array(4).fill([null, null]));
+  expect((await take(6)).map(({ id, by }) => [id, by])).toEqual(Array(6).fill([null, null]));
+});
+
+test("a board of the same prefix in another database is not heard", async () => {
+  const [here, there] = [await openBoard(server.url), await openBoard(`${server.url}/1`)];
+  const { take } = await follow(here, { channels: ["timmy:c"] });
+  for (const payload of ["1", "2", "3"]) {
+    await there.publish("timmy:c", bytes("not yours"), "you");
+    await here.publish("timmy:c", bytes(payload), "me");
+  }
+  expect((await take(3)).map(({ payload, by }) => `${payload} ${by}`)).toEqual(["1 me", "2 me", "3 me"]);
 });
 
 test("with no retention messages are delivered and not kept", async () => {

@@ -4,13 +4,16 @@
  * `<!-- run -->`; `<!-- not run: reason -->` in front of a block excuses it.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import type { Command } from "../../src/cli/command.ts";
 import { COMMANDS } from "../../src/cli/commands/index.ts";
 import { ROOT } from "../helpers/cli.ts";
 import { killProcesses } from "../helpers/processes.ts";
 import { removeTempDirs } from "../helpers/temp.ts";
 import { Workplace } from "../helpers/workplace.ts";
+
+// Each call is a process of its own: more at once than this only starve each other.
+vi.setConfig({ maxConcurrency: 3 });
 
 /** Made from the specs, which are run here themselves; and a session that needs redis, which has its own test. */
 const ELSEWHERE = new Set(["commands.md", "redis-layout.md"]);
@@ -43,7 +46,9 @@ describe.concurrent("examples in help", () => {
 function faultsIn(err: string): string[] {
   return err
     .split("\n")
-    .filter((line) => /there is no (option|command)|missing|a fault of|cannot be loaded|not found/.test(line));
+    .filter((line) =>
+      /there is no (option|command)|missing|a fault of|cannot be loaded|not found/.test(line),
+    );
 }
 
 interface Block {

@@ -1,7 +1,7 @@
 /** Every row of the exit table, by a real call, on both stores where it applies: code, stdout and what is said. */
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { EXITS, type ExitName } from "../../src/cli/exit.ts";
 import { BIN } from "../helpers/cli.ts";
 import { killProcesses, start } from "../helpers/processes.ts";
@@ -9,6 +9,9 @@ import { RedisServer } from "../helpers/redis-server.ts";
 import { removeTempDirs, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 import { done, type Said, Workplace } from "../helpers/workplace.ts";
+
+// Each call is a process of its own: more at once than this only starve each other.
+vi.setConfig({ maxConcurrency: 3 });
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -81,7 +84,10 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
   test("5 conflict: a refused condition names the author, not the value", async () => {
     const place = makePlace();
     await place.ask("set", "k", "s3cret-present", "--agent", "ada");
-    const taken = refused("conflict", /^timmy-bb: not written: the condition does not hold \(written by ada, .* ago\)\n/);
+    const taken = refused(
+      "conflict",
+      /^timmy-bb: not written: the condition does not hold \(written by ada, .* ago\)\n/,
+    );
     expect(await place.run(["set", "k", "s3cret-new", "--if-absent"])).toEqual(taken);
     expect(await place.run(["set", "k", "x", "--if-value", "other"])).toEqual(taken);
     expect(await place.run(["set", "none", "x", "--if-present"])).toEqual(
@@ -104,7 +110,10 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
 
   test("130 and 143 for a follower told to stop, silently", async () => {
     const place = makePlace();
-    for (const [signal, name] of [["SIGINT", "interrupted"], ["SIGTERM", "terminated"]] as const) {
+    for (const [signal, name] of [
+      ["SIGINT", "interrupted"],
+      ["SIGTERM", "terminated"],
+    ] as const) {
       const follower = place.start(["subscribe", `c-${name}`, "--follow"]);
       await until("a receiver", async () => (await place.ask("publish", `c-${name}`, "x")) === "1\n", 20_000);
       await until("its message", () => follower.stdout().includes("x\n"));
@@ -120,17 +129,21 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
   test("a closed pipe is 0 and silent: much output, and a follower", async () => {
     const place = makePlace();
     await using board = await place.openBoard();
-    const names = Array.from({ length: 150 }, (_, n) => `key-${String(n).padStart(3, "0")}-${"x".repeat(990)}`);
+    const names = Array.from(
+      { length: 150 },
+      (_, n) => `key-${String(n).padStart(3, "0")}-${"x".repeat(990)}`,
+    );
     for (const name of names) await board.set(name, "v");
-    const cut = await place.bash('timmy-bb keys | head -1; echo "${PIPESTATUS[0]}"');
+    const cut = await place.bash('timmy-bb keys | head -1; echo "$PIPESTATUS"');
     expect(cut).toEqual(done(`${names[0]}\n0\n`));
-    const follower = place.startBash('timmy-bb subscribe talk --follow | head -1; echo "${PIPESTATUS[0]}"');
+    const follower = place.startBash('timmy-bb subscribe talk --follow | head -1; echo "$PIPESTATUS"');
     // The follower notices at a write that its reader is gone, so it is written to until it ends.
-    let over = false;
-    follower.ended.finally(() => {
-      over = true;
-    });
-    await until("its end", async () => over || ((await place.ask("publish", "talk", "hello")), over), 20_000);
+    const isOver = () => follower.process.exitCode !== null;
+    const sendOn = async () => {
+      await board.publish("talk", "hello");
+      return isOver();
+    };
+    await until("its end", sendOn, 20_000);
     const { stdout, stderr } = await follower.ended;
     expect({ out: stdout.toString(), stderr }).toEqual({ out: "hello\n0\n", stderr: "" });
   });

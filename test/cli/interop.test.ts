@@ -3,12 +3,15 @@
  * other's messages exactly once. The foreign clients are redis-cli and a bare socket that speaks RESP.
  */
 import { connect, type Socket } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { killProcesses, start } from "../helpers/processes.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { removeTempDirs } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 import { done, Workplace } from "../helpers/workplace.ts";
+
+// Each call is a process of its own: more at once than this only starve each other.
+vi.setConfig({ maxConcurrency: 3 });
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -120,7 +123,14 @@ describe.concurrent("messages", () => {
     plain.close();
     const heard = stdout.toString().trimEnd().split("\n").map(recordOf);
     expect(exitCode).toBe(0);
-    expect(heard.map(({ payload }) => payload)).toEqual(["cli1", "plain1", "ours1", "cli2", "plain2", "ours2"]);
+    expect(heard.map(({ payload }) => payload)).toEqual([
+      "cli1",
+      "plain1",
+      "ours1",
+      "cli2",
+      "plain2",
+      "ours2",
+    ]);
     expect(heard.map(({ by }) => by !== null)).toEqual([false, false, true, false, false, true]);
   });
 
@@ -128,7 +138,7 @@ describe.concurrent("messages", () => {
     const place = Workplace.redis(server);
     const channel = `${place.prefix}:out`;
     const cli = start("redis-cli", ["-s", server.socketPath, "subscribe", channel], {
-      env: { PATH: process.env["PATH"] ?? "" },
+      env: { PATH: process.env.PATH ?? "" },
       cwd: place.dir,
       input: "open",
       timeoutMs: 25_000,

@@ -1,12 +1,15 @@
 /** Standard input and output as scripts have them: closed, empty, full, cut off, large, and one line at a time. */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { killProcesses } from "../helpers/processes.ts";
 import { onTerminal, Terminal } from "../helpers/pty.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { removeTempDirs } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 import { done, Workplace } from "../helpers/workplace.ts";
+
+// Each call is a process of its own: more at once than this only starve each other.
+vi.setConfig({ maxConcurrency: 3 });
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -63,8 +66,7 @@ describe.concurrent("standard input", () => {
     const { exit, screen } = await onTerminal(Workplace.memory(), "timmy-bb set k", { NO_COLOR: "1" });
     expect({ exit, screen }).toEqual({
       exit: 2,
-      screen:
-        "timmy-bb: no value given\nhint: give one, or --file, or pipe it in; - reads what you type\n",
+      screen: "timmy-bb: no value given\nhint: give one, or --file, or pipe it in; - reads what you type\n",
     });
   });
 
@@ -97,7 +99,11 @@ describe.concurrent("--file", () => {
       [["--file", "gone", "-"], /^timmy-bb: give a value or --file, not both\n$/],
     ];
     for (const [args, err] of wrong) {
-      expect(await place.run(["set", "k", ...args])).toEqual({ exit: 2, out: "", err: expect.stringMatching(err) });
+      expect(await place.run(["set", "k", ...args])).toEqual({
+        exit: 2,
+        out: "",
+        err: expect.stringMatching(err),
+      });
     }
     expect((await place.run(["exists", "k"])).exit).toBe(1);
   });
@@ -106,7 +112,11 @@ describe.concurrent("--file", () => {
     const place = Workplace.memory();
     // Root may read whatever the mode says, but not this one.
     const { exit, out, err } = await place.run(["set", "k", "--file", "/proc/self/mem"]);
-    expect({ exit, out, err }).toEqual({ exit: 2, out: "", err: expect.stringMatching(/^timmy-bb: cannot read/) });
+    expect({ exit, out, err }).toEqual({
+      exit: 2,
+      out: "",
+      err: expect.stringMatching(/^timmy-bb: cannot read/),
+    });
   });
 });
 
@@ -127,9 +137,9 @@ describe.concurrent("standard output", () => {
 
   test("a closed stderr is nobody's concern", async () => {
     const place = Workplace.memory();
-    expect(await place.bash("timmy-bb set k v 2>&- && timmy-bb get k 2>&-; timmy-bb get '' 2>&-; echo $?")).toEqual(
-      done("v\n2\n"),
-    );
+    expect(
+      await place.bash("timmy-bb set k v 2>&- && timmy-bb get k 2>&-; timmy-bb get '' 2>&-; echo $?"),
+    ).toEqual(done("v\n2\n"));
   });
 });
 
@@ -163,12 +173,16 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     const { stdin } = publisher.process;
     // Lines from before the follower was there reach nobody, and their answer says so.
     let sent = 0;
-    await until("a line that is heard, while stdin is open", () => {
-      const answers = publisher.stdout().toString().trimEnd().split("\n").filter(Boolean);
-      if (answers.at(-1) === "1") return true;
-      if (answers.length === sent) stdin?.write(`line ${++sent}\n`);
-      return false;
-    }, 20_000);
+    await until(
+      "a line that is heard, while stdin is open",
+      () => {
+        const answers = publisher.stdout().toString().trimEnd().split("\n").filter(Boolean);
+        if (answers.at(-1) === "1") return true;
+        if (answers.length === sent) stdin?.write(`line ${++sent}\n`);
+        return false;
+      },
+      20_000,
+    );
     await until("it in the follower's output", () => follower.stdout().length > 0, 20_000);
     stdin?.end("\nlast");
     const heard = (await follower.ended).stdout.toString().trimEnd().split("\n").map(payloadOf);
@@ -183,7 +197,9 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     await follower.ready;
     const input = Buffer.from("a\0b\n\n\r\n\xff\n\nend", "latin1");
     expect(await place.run(["publish", "log", "--lines"], { input })).toEqual(done("1\n".repeat(6)));
-    expect(await place.run(["publish", "log", "--lines"], { input: Buffer.from("one\n") })).toEqual(done("1\n"));
+    expect(await place.run(["publish", "log", "--lines"], { input: Buffer.from("one\n") })).toEqual(
+      done("1\n"),
+    );
     expect(await place.run(["publish", "log", "--lines"])).toEqual(done());
     const heard: string[] = [];
     for await (const { payload } of follower) {
@@ -211,7 +227,11 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     const payload = Buffer.from("two\nlines\0\xff", "latin1");
     const plain = place.start(["subscribe", "c"]);
     const raw = place.start(["subscribe", "c", "--raw"]);
-    await until("both", async () => (await board.channels()).find(({ followers }) => followers === 2), 20_000);
+    await until(
+      "both",
+      async () => (await board.channels()).find(({ followers }) => followers === 2),
+      20_000,
+    );
     await board.publish("c", payload);
     expect((await plain.ended).stdout).toEqual(Buffer.concat([payload, Buffer.from("\n")]));
     expect((await raw.ended).stdout).toEqual(payload);

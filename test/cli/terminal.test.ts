@@ -1,11 +1,14 @@
 /** On a terminal: tables, colour, the question before `clear`, and stored text that must not reach it unescaped. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { killProcesses } from "../helpers/processes.ts";
 import { onTerminal, Terminal } from "../helpers/pty.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { removeTempDirs } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 import { done, Workplace } from "../helpers/workplace.ts";
+
+// Each call is a process of its own: more at once than this only starve each other.
+vi.setConfig({ maxConcurrency: 3 });
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -36,10 +39,16 @@ describe.concurrent("tables", () => {
 
   test.each(TABLES)("%s: aligned, with heads, the same cells as in a pipe", async (command, heads) => {
     const place = Workplace.memory({ TIMMY_BB_AGENT: "ada" });
-    await place.bash("timmy-bb set short 1 --no-ttl; timmy-bb set a-much-longer-name 22 --ttl 2d; timmy-bb publish jobs x");
+    await place.bash(
+      "timmy-bb set short 1 --no-ttl; timmy-bb set a-much-longer-name 22 --ttl 2d; timmy-bb publish jobs x",
+    );
     const { exit, screen } = await onTerminal(place, `timmy-bb ${command}`, PLAIN);
     const [head = "", ...lines] = screen.trimEnd().split("\n");
-    expect({ exit, heads: head.split(/ +/), controls: controlsIn(screen) }).toEqual({ exit: 0, heads, controls: [] });
+    expect({ exit, heads: head.split(/ +/), controls: controlsIn(screen) }).toEqual({
+      exit: 0,
+      heads,
+      controls: [],
+    });
     const piped = (await place.ask(...command.split(" "))).trimEnd().split("\n");
     expect(piped.length).toBe(lines.length);
     const starts = heads.map((one) => head.search(new RegExp(`\\b${one}\\b`)));
@@ -135,7 +144,11 @@ describe.concurrent("stored text is shown, not obeyed", () => {
     await place.ask("set", "k", "v", "--agent", "mallory");
     const own = (await server.cli("keys", `timmy-bb:{${place.prefix}}:*`)).split("\n");
     for (const key of own) await forge(key);
-    const { screen, exit } = await onTerminal(place, "timmy-bb keys --long; timmy-bb set k w --if-absent", PLAIN);
+    const { screen, exit } = await onTerminal(
+      place,
+      "timmy-bb keys --long; timmy-bb set k w --if-absent",
+      PLAIN,
+    );
     expect(exit).toBe(5);
     expect(screen).toContain("owned");
     expect(controlsIn(screen)).toEqual([]);

@@ -2,19 +2,28 @@
  * The board through the real command with `--json`. Every answer is checked as well as read: JSON lines and nothing
  * else on stdout, nothing on stderr unless there is an error, one JSON error then, and the exit code of its kind.
  */
-import type { ErrorKind } from "../../src/core/errors.ts";
-import { compareNames, decodeName, encodeName } from "../../src/core/names.ts";
-import type { ChannelFacts, KeyFacts, Message, StoreName } from "../../src/core/types.ts";
+import { decodeName } from "../../src/core/names.ts";
+import type { StoreName } from "../../src/core/types.ts";
 import { type CliOptions, runCli, startCli } from "../helpers/cli.ts";
-import type { Ended, Started } from "../helpers/processes.ts";
-import { until, within } from "../helpers/until.ts";
+import { until } from "../helpers/until.ts";
+import {
+  answerOf,
+  channelFactsIn,
+  factsIn,
+  inOrder,
+  none,
+  one,
+  publishedIn,
+  sameName,
+} from "./cli-answers.ts";
+import { MISUSES } from "./cli-misuses.ts";
 import { PlainCli } from "./cli-plain.ts";
+import { CliSubscription } from "./cli-subscription.ts";
 import {
   type Board,
   type BoardSettings,
   type ClearOptions,
   type Deed,
-  type Ending,
   Failure,
   type FollowOptions,
   type ListOptions,
@@ -24,67 +33,10 @@ import {
   type Subscription,
 } from "./driver.ts";
 import { environmentOf } from "./environment.ts";
-import {
-  bytesIn,
-  nameIn,
-  numberIn,
-  numberOrNull,
-  parseLines,
-  type Row,
-  storesIn,
-  textIn,
-  textOrNull,
-} from "./rows.ts";
+import { bytesIn, nameIn, numberIn, numberOrNull, storesIn, textIn } from "./rows.ts";
 
 /** Longer arguments go through standard input. */
 const MAX_ARGUMENT_BYTES = 65_536;
-
-/** The contract's exit codes, written out: a change of the program's own table must not pass unseen. */
-const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
-  usage: 2,
-  config: 2,
-  timeout: 3,
-  unavailable: 4,
-  unknown: 4,
-  conflict: 5,
-  internal: 70,
-};
-const DONE = 0;
-const ABSENT = 1;
-const TERMINATED = 143;
-
-/** What a shell script can get wrong. */
-const MISUSES: readonly (readonly string[])[] = [
-  [],
-  ["gett", "key"],
-  ["get"],
-  ["get", "a", "b"],
-  ["set", "key", "secret", "secret"],
-  ["set", "key", "-secret"],
-  ["set", "key", "--ttlx=secret"],
-  ["set", "key", "secret", "--ttl"],
-  ["set", "key", "secret", "--ttl", "soon"],
-  ["set", "key", "secret", "--ttl", "1m5m"],
-  ["set", "key", "secret", "--ttl=-5s"],
-  ["set", "key", "secret", "--ttl", "5s", "--keep-ttl"],
-  ["set", "key", "secret", "--if-absent", "--if-present"],
-  ["set", "key", "secret", "--file", "/nowhere"],
-  ["set", "key", "--file", "/nowhere"],
-  ["expire", "key"],
-  ["expire", "key", "5x"],
-  ["incr", "key", "1.5"],
-  ["keys", "--limit", "0"],
-  ["keys", "--stale", ""],
-  ["clear", "--max", "many"],
-  ["publish", "channel", "secret", "--lines"],
-  ["subscribe"],
-  ["subscribe", "channel", "--follow", "--count", "2"],
-  ["subscribe", "channel", "--count", "0"],
-  ["get", "key", "--backend", "secret"],
-  ["get", "key", "--url", "http://secret"],
-  ["get", "key", "--config", "/nowhere/config.yaml"],
-  ["get", "key", "--timeout", "0"],
-];
 
 /** Tells how many followers a board has; the readiness of another process can only be seen from outside. */
 export type CountFollowers = () => Promise<number>;
@@ -267,101 +219,6 @@ class CliBoard implements Board {
   }
 }
 
-/** A subscriber in its own process; its lines are read as they come. */
-class CliSubscription implements Subscription {
-  readonly ended: Promise<Ending>;
-  readonly #started: Started;
-  #over = false;
-  #isClosed = false;
-
-  constructor(started: Started) {
-    this.#started = started;
-    this.ended = started.ended
-      .then((ended) => this.#endingOf(ended))
-      .finally(() => {
-        this.#over = true;
-      });
-    this.ended.catch(() => {}); // whoever awaits it is told
-  }
-
-  get isOver() {
-    return this.#over;
-  }
-
-  seen(): Message[] {
-    const text = this.#started.stdout();
-    return parseLines(text.subarray(0, text.lastIndexOf(10) + 1)).map(messageIn);
-  }
-
-  async take(count: number) {
-    const enough = () => this.#over || this.#lineCount() >= count;
-    await until(`${count} messages`, enough);
-    const seen = this.seen();
-    if (seen.length < count) throw new Error(`it ended after ${seen.length} messages`);
-    return seen.slice(0, count);
-  }
-
-  async close() {
-    this.#isClosed = true;
-    this.#started.process.kill("SIGTERM");
-    await within(
-      "the end of a subscriber",
-      this.ended.catch(() => {}),
-    );
-  }
-
-  #lineCount(): number {
-    let count = 0;
-    for (const byte of this.#started.stdout()) if (byte === 10) count++;
-    return count;
-  }
-
-  /** A process told to stop exits by its own decision, 143; killed by the signal it would have no exit code. */
-  #endingOf(ended: Ended): Ending {
-    if (ended.exitCode === TERMINATED && this.#isClosed) return "closed";
-    if (ended.exitCode === EXIT_OF_KIND.timeout) {
-      const failure = failureIn(ended);
-      if (failure.kind === "timeout") return "timeout";
-    }
-    if (answerOf(ended).exit === "done") return "done";
-    throw new Error(`a subscriber exited ${ended.exitCode}`);
-  }
-}
-
-interface Answer {
-  readonly exit: "done" | "absent";
-  readonly rows: Row[];
-  readonly told: string;
-}
-
-/** @throws Failure for every exit that is an error */
-function answerOf(ended: Ended): Answer {
-  const { stdout, stderr, exitCode } = ended;
-  if (exitCode !== DONE && exitCode !== ABSENT) throw failureIn(ended);
-  if (stderr !== "") throw new Error(`exit ${exitCode}, but stderr says: ${stderr}`);
-  const exit = exitCode === DONE ? "done" : "absent";
-  return { exit, rows: parseLines(stdout), told: stdout.toString("utf8") };
-}
-
-/** The error on stderr: one line, its kind leading to the very exit. */
-function failureIn({ stdout, stderr, exitCode, signal }: Ended): Failure {
-  if (exitCode === null) throw new Error(`killed by ${signal}: ${stderr}`);
-  const [row, ...more] = parseLines(Buffer.from(stderr));
-  const error = row?.error as
-    | { kind?: ErrorKind; message?: string; hint?: unknown; exit?: number }
-    | undefined;
-  if (error?.kind === undefined || typeof error.message !== "string" || more.length > 0) {
-    throw new Error(`exit ${exitCode} without one JSON error: ${stderr}`);
-  }
-  const expected = EXIT_OF_KIND[error.kind];
-  if (exitCode !== expected || error.exit !== expected) {
-    throw new Error(`${error.kind} should exit ${expected}, but exited ${exitCode} saying ${error.exit}`);
-  }
-  if (error.hint !== null && typeof error.hint !== "string")
-    throw new Error("the hint is neither text nor null");
-  return new Failure(error.kind, error.message, `${stderr}\n${stdout.toString("utf8")}`);
-}
-
 function ttlWords({ ttlMs }: SetOptions): string[] {
   if (ttlMs === undefined) return [];
   if (ttlMs === "keep") return ["--keep-ttl"];
@@ -383,61 +240,4 @@ function inputOf(value: string | Uint8Array): { words: string[]; bytes?: Uint8Ar
 
 function optional(word: string | undefined): string[] {
   return word === undefined ? [] : [word];
-}
-
-function one(rows: readonly Row[]): Row {
-  const [row] = rows;
-  if (row === undefined || rows.length > 1) throw new Error(`${rows.length} records instead of one`);
-  return row;
-}
-
-function none<Value>(rows: readonly Row[], value: Value): Value {
-  if (rows.length > 0) throw new Error("a record although nothing is there");
-  return value;
-}
-
-function sameName(row: Row, field: string, name: string): true {
-  if (nameIn(row, field) === decodeName(encodeName(name))) return true;
-  throw new Error(`the answer is about another ${field}`);
-}
-
-function inOrder(names: string[]): string[] {
-  for (const [index, name] of names.entries()) {
-    if (index > 0 && compareNames(names[index - 1] ?? "", name) > 0) throw new Error("not in byte order");
-  }
-  return names;
-}
-
-function factsIn(row: Row): KeyFacts {
-  return {
-    key: nameIn(row, "key"),
-    ttlMs: numberOrNull(row, "ttl_ms"),
-    size: numberOrNull(row, "size"),
-    by: textOrNull(row, "by"),
-    at: numberOrNull(row, "at"),
-    ageMs: numberOrNull(row, "age_ms"),
-  };
-}
-
-function channelFactsIn(row: Row): ChannelFacts {
-  return {
-    channel: nameIn(row, "channel"),
-    messages: numberIn(row, "messages"),
-    followers: numberIn(row, "followers"),
-    lastId: textOrNull(row, "last_id"),
-  };
-}
-
-function messageIn(row: Row): Message {
-  return {
-    channel: nameIn(row, "channel"),
-    payload: bytesIn(row, "payload"),
-    id: textOrNull(row, "id"),
-    by: textOrNull(row, "by"),
-    at: numberIn(row, "at"),
-  };
-}
-
-function publishedIn(row: Row) {
-  return { receivers: numberIn(row, "receivers"), id: textIn(row, "id") };
 }

@@ -1,5 +1,6 @@
 /** Child processes of the tests: exact bytes in and out, killed at a deadline, counted so that none is left behind. */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { execa } from "execa";
 
 /** How a process ended and what it wrote. */
 export interface Ended {
@@ -32,7 +33,7 @@ export interface StartOptions {
   readonly timeoutMs?: number;
 }
 
-const running = new Set<ChildProcess>();
+const running = new Set<Child>();
 
 /** The children that still run, by id. */
 export function runningProcesses(): number[] {
@@ -45,49 +46,49 @@ export function killProcesses(): void {
 }
 
 export function start(file: string, args: readonly string[], options: StartOptions): Started {
-  const child = spawn(file, args, {
-    env: { ...options.env },
-    cwd: options.cwd,
-    stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-  });
+  const child = launch(file, args, options);
   running.add(child);
-  if (options.input !== "open") child.stdin?.end(options.input);
-  child.stdin?.on("error", () => {}); // it need not read its input
-  const out: Buffer[] = [];
-  const err: Buffer[] = [];
-  child.stdout?.on("data", (chunk: Buffer) => out.push(chunk));
-  child.stderr?.on("data", (chunk: Buffer) => err.push(chunk));
+  const out: Uint8Array[] = [];
+  const err: Uint8Array[] = [];
+  child.stdout.on("data", (chunk: Uint8Array) => out.push(chunk));
+  child.stderr.on("data", (chunk: Uint8Array) => err.push(chunk));
   const stdout = () => Buffer.concat(out);
   const stderr = () => Buffer.concat(err).toString("utf8");
-  const ended = endOf(child, options.timeoutMs ?? 20_000, stdout, stderr);
+  const ended = endOf(child, stdout, stderr);
   ended.catch(() => {}); // whoever awaits it is told
   return { process: child, pid: child.pid ?? 0, ended, stdout, stderr };
 }
 
-function endOf(
-  child: ChildProcess,
-  timeoutMs: number,
-  stdout: () => Buffer,
-  stderr: () => string,
-): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      child.kill("SIGKILL");
-    }, timeoutMs);
-    child.once("error", (error) => {
-      clearTimeout(timer);
-      running.delete(child);
-      reject(error);
-    });
-    child.once("close", (exitCode, signal) => {
-      clearTimeout(timer);
-      running.delete(child);
-      child.stdin?.destroy();
-      if (late)
-        reject(new Error(`still running after ${timeoutMs} ms: ${child.spawnargs.join(" ")}\n${stderr()}`));
-      else resolve({ stdout: stdout(), stderr: stderr(), exitCode, signal });
-    });
+type Child = ReturnType<typeof launch>;
+
+function launch(
+  file: string,
+  args: readonly string[],
+  { env, cwd, input, timeoutMs = 20_000 }: StartOptions,
+) {
+  const bytes = input === undefined || input === "open" ? {} : { input };
+  return execa(file, args, {
+    env,
+    extendEnv: false,
+    cwd,
+    ...bytes,
+    stdin: input === undefined ? "ignore" : "pipe",
+    encoding: "buffer",
+    buffer: false, // collected by the caller, who may look before the end
+    reject: false, // an exit code is an answer
+    timeout: timeoutMs,
+    killSignal: "SIGKILL",
   });
+}
+
+async function endOf(child: Child, stdout: () => Buffer, stderr: () => string): Promise<Ended> {
+  const {
+    exitCode = null,
+    signal = null,
+    timedOut,
+    cause,
+  } = await child.finally(() => running.delete(child));
+  if (timedOut) throw new Error(`still running at its deadline: ${child.spawnargs.join(" ")}\n${stderr()}`);
+  if (exitCode === null && signal === null) throw cause;
+  return { stdout: stdout(), stderr: stderr(), exitCode, signal };
 }

@@ -44,7 +44,7 @@ export function onTerminal(place: Workplace, command: string, env: Readonly<Reco
 }
 
 function findScript(): string {
-  for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
+  for (const directory of (process.env.PATH ?? "").split(delimiter)) {
     const path = join(directory, "script");
     try {
       accessSync(path, constants.X_OK);

@@ -1,11 +1,11 @@
 /** A directory of a test's own, the command in it, and a board that nobody else uses. */
 import { mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { BIN, type CliOptions, startCli } from "./cli.ts";
 import type { Blackboard, OpenOptions } from "../../src/index.ts";
+import { BIN, type CliOptions, startCli } from "./cli.ts";
+import { library } from "./library.ts";
 import { type Ended, type Started, start } from "./processes.ts";
 import type { RedisServer } from "./redis-server.ts";
-import { library } from "./library.ts";
 import { tempDir } from "./temp.ts";
 
 /** How a command ended, in a form to compare as a whole. */
@@ -52,12 +52,12 @@ export class Workplace {
   }
 
   get prefix(): string {
-    return this.env["TIMMY_BB_PREFIX"] ?? "timmy";
+    return this.env.TIMMY_BB_PREFIX ?? "timmy";
   }
 
   /** Where the board file is, if there is one. */
   get boardFile(): string {
-    return join(this.env["TIMMY_BB_DATA_DIR"] ?? join(this.dir, ".local/state/timmy-bb"), "board.db");
+    return join(this.env.TIMMY_BB_DATA_DIR ?? join(this.dir, ".local/state/timmy-bb"), "board.db");
   }
 
   path(name: string): string {
@@ -96,9 +96,9 @@ export class Workplace {
 
   /** The same board through the library. Whoever opens it closes it. */
   openBoard(options: OpenOptions = {}): Promise<Blackboard> {
-    const url = this.env["TIMMY_BB_URL"];
+    const url = this.env.TIMMY_BB_URL;
     return library.openBlackboard({
-      backend: this.env["TIMMY_BB_BACKEND"] === "redis" ? "redis" : "memory",
+      backend: this.env.TIMMY_BB_BACKEND === "redis" ? "redis" : "memory",
       prefix: this.prefix,
       dataDir: dirname(this.boardFile),
       ...(url === undefined ? {} : { url }),
@@ -108,7 +108,7 @@ export class Workplace {
 
   /** What a shell needs that shall find the command. */
   shellEnv(): Record<string, string> {
-    const path = [binDirectory(), dirname(process.execPath), process.env["PATH"] ?? ""].join(":");
+    const path = [binDirectory(), dirname(process.execPath), process.env.PATH ?? ""].join(":");
     return { PATH: path, HOME: this.dir, SHELL: "/bin/sh", LC_ALL: "C.UTF-8", ...this.env };
   }
 }
@@ -141,4 +141,3 @@ export function runBare(
 ): Promise<Ended> {
   return start(process.execPath, [BIN, ...args], { env, cwd, timeoutMs: DEADLINE_MS }).ended;
 }
-

@@ -7,10 +7,13 @@ import type { Message } from "../../core/types.ts";
 /**
  * Messages of both followers as they come: in order within a store, in order of arrival between them.
  * Redis decides about failure (wrong credentials end it); a file that cannot be opened is only told.
+ * @param away resolves when redis is known to be away: from then on publishers use the file, and what redis gets once
+ * it is back is caught up with, so that following the file is enough to miss nothing
  */
 export function followBoth(
   redis: Follower,
   file: Promise<Follower>,
+  away: Promise<void>,
   onNotice: (notice: string) => void,
 ): Follower {
   const queue = new Queue<Message>();
@@ -22,10 +25,12 @@ export function followBoth(
     await Promise.all([redis.close(), heardFile.then((follower) => follower?.close())]);
     queue.end();
   };
-  void pour(redis, queue);
-  void heardFile.then((follower) => follower && pour(follower, queue));
+  const pouring = [pour(redis, queue), heardFile.then((follower) => follower && pour(follower, queue))];
+  void Promise.all(pouring).then(() => queue.end()); // the stores end their followers when they are closed
+  const ready = heardFile.then((follower) => (follower ? Promise.race([redis.ready, away]) : redis.ready));
+  ready.catch(() => {}); // the loop throws it, too: nobody has to look at `ready`
   return {
-    ready: Promise.all([redis.ready, heardFile]).then(() => {}),
+    ready,
     close,
     async *[Symbol.asyncIterator]() {
       try {

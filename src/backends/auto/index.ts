@@ -13,7 +13,7 @@ import type {
   SetOptions,
 } from "../../core/backend.ts";
 import { BlackboardError } from "../../core/errors.ts";
-import type { BackendStatus, Bytes, Selection } from "../../core/types.ts";
+import type { BackendStatus, Bytes, FollowState, Selection } from "../../core/types.ts";
 import { hasUnsynced } from "../memory/unsynced.ts";
 import type { BackendSettings } from "../open.ts";
 import { UnreachableError } from "../redis/errors.ts";
@@ -96,7 +96,25 @@ class AutoBackend implements Backend {
 
   follow(selection: Selection, options: FollowOptions): Follower {
     const file = this.#openMemory().then((memory) => memory.follow(selection, options));
-    return followBoth(this.#redis.followPatiently(selection, options), file, this.#settings.onNotice);
+    let tellAway = () => {};
+    const away = new Promise<void>((resolve) => {
+      tellAway = resolve;
+    });
+    const onState = (state: FollowState) => {
+      if (state.state === "away") tellAway();
+      options.onState(state);
+    };
+    // A server that is silent, not gone, would otherwise be waited for until the bound of a whole operation.
+    this.reach().then(
+      (unreachable) => unreachable && tellAway(),
+      () => {}, // the follower meets the same refusal and ends with it
+    );
+    return followBoth(
+      this.#redis.followPatiently(selection, { onState }),
+      file,
+      away,
+      this.#settings.onNotice,
+    );
   }
 
   async channels(pattern: string) {
@@ -172,6 +190,7 @@ class AutoBackend implements Backend {
   #tellOfFallback(unreachable: UnreachableError): void {
     if (this.#toldOfFallback) return;
     this.#toldOfFallback = true;
+    this.#toldOfUnsynced = false; // there may be new ones when redis is back
     this.#settings.onNotice(`${unreachable.message}; using ${this.#settings.memoryPath} instead`);
   }
 

@@ -57,7 +57,7 @@ export class RedisFollower implements Follower {
   constructor(place: FollowPlace, selection: Selection, start: FollowStart) {
     this.#place = place;
     this.#start = start;
-    this.#subscription = new Subscription(place.layout, selection);
+    this.#subscription = new Subscription(place.layout, place.address.db, selection);
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;

@@ -110,11 +110,11 @@ return sum
 `);
 
 /**
- * ARGV: channel, payload. Deliveries, the id's number, and how many followers may have got it more than once.
+ * ARGV: channel, payload, database (a script cannot ask which it is in). Deliveries, the id's number, and how many followers may have got it more than once.
  * The envelope and then the message: nothing can come between these.
  */
 export const PUBLISH = script(`
-local channel, payload = ARGV[6], ARGV[7]
+local channel, payload, database = ARGV[6], ARGV[7], ARGV[8]
 needs_memory()
 sweep()
 local number = next_number()
@@ -128,7 +128,7 @@ if messages_kept > 0 then
     redis.call('ZREMRANGEBYSCORE', root .. 'channels', '-inf', '(' .. text(oldest_kept * 1024))
   end
 end
-redis.call('PUBLISH', root .. 'envelope:' .. channel, id(number) .. ' ' .. by)
+redis.call('PUBLISH', root .. 'envelope:' .. channel, database .. ' ' .. id(number) .. ' ' .. by)
 local several = redis.call('PUBSUB', 'NUMSUB', root .. 'several')
 return {redis.call('PUBLISH', channel, payload), text(number), several[2]}
 `);

@@ -132,7 +132,7 @@ export class RedisStore implements Backend {
 
   async publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult> {
     checkSize("payload", payload);
-    const args = this.#header(agent, [channel, payload]);
+    const args = this.#header(agent, [channel, payload, this.#options.address.db]);
     return this.#link.run("write", async (connection) => {
       const reply = asList(await evaluate(connection, PUBLISH, [this.#layout.id], args));
       const twice = asNumber(reply[2]) === 0 ? 0 : await countRepeats(connection, this.#layout, channel);

@@ -1,7 +1,7 @@
 /**
  * What a follower asks the server for, and how it reads what comes: each message once, whatever overlaps.
  *
- * The publish script sends an envelope (id and author) on a channel of ours and then the payload on the user's.
+ * The publish script sends an envelope (database, id and author) on a channel of ours and then the payload on the user's.
  * Nothing can reach a connection between the two, so the payload right behind an envelope of its channel is the
  * envelope's twin, and any other payload was sent by a foreign client.
  */
@@ -21,6 +21,7 @@ export interface Delivery {
 }
 
 interface Envelope {
+  readonly database: number;
   readonly channel: string;
   readonly number: number;
   readonly by: string;
@@ -35,14 +36,16 @@ interface Pattern {
 
 export class Subscription {
   readonly #layout: Layout;
+  readonly #database: number;
   readonly #patterns: readonly Pattern[];
   /** Exact names that no pattern covers: a channel covered twice would be delivered twice. */
   readonly #channels: readonly string[];
   readonly #envelopeStart: string;
   #envelope: Envelope | null = null;
 
-  constructor(layout: Layout, selection: Selection) {
+  constructor(layout: Layout, database: number, selection: Selection) {
     this.#layout = layout;
+    this.#database = database;
     this.#patterns = [...new Set(selection.patterns)].map(toPattern);
     this.#channels = [...new Set(selection.channels)].filter(
       (channel) => this.#canonical(channel) === undefined,
@@ -92,10 +95,14 @@ export class Subscription {
     return [markerOf(this.#layout, patterns), ...(patterns.length > 1 ? [this.#layout.several] : [])];
   }
 
-  #pair(channel: string, payload: Buffer): Delivery {
+  #pair(channel: string, payload: Buffer): Delivery | null {
     const envelope = this.#envelope;
     this.#envelope = null;
-    if (envelope?.channel === channel) return delivery(channel, payload, envelope.number, envelope.by);
+    if (envelope?.channel === channel) {
+      // Redis's channels know no databases: the board of the same prefix in another one is not this board.
+      if (envelope.database !== this.#database) return null;
+      return delivery(channel, payload, envelope.number, envelope.by);
+    }
     return { number: null, message: { channel, payload, id: null, by: null, at: Date.now() } };
   }
 
@@ -111,12 +118,12 @@ export function delivery(channel: string, payload: Buffer, number: number, by: s
   return { number, message: { channel, payload, id: numberToId(number), by, at: numberToMs(number) } };
 }
 
-/** `<id> <author>`; anything else was not sent by timmy-bb and announces nothing. */
+/** `<database> <id> <author>`; anything else was not sent by timmy-bb and announces nothing. */
 function toEnvelope(channel: string, payload: Buffer): Envelope | null {
-  const text = payload.toString("utf8");
-  const space = text.indexOf(" ");
-  const number = space < 0 ? null : idToNumber(text.slice(0, space));
-  return number === null ? null : { channel, number, by: text.slice(space + 1) };
+  const parts = /^(\d{1,9}) (\S+) (.*)$/s.exec(payload.toString("utf8"));
+  const number = idToNumber(parts?.[2] ?? "");
+  if (parts === null || number === null) return null;
+  return { channel, database: Number(parts[1]), number, by: parts[3] ?? "" };
 }
 
 function toPattern(text: string): Pattern {

@@ -1,0 +1,110 @@
+/** Reading what the command answered, strictly: exits, errors, and each kind of record. */
+import type { ErrorKind } from "../../src/core/errors.ts";
+import { compareNames, decodeName, encodeName } from "../../src/core/names.ts";
+import type { ChannelFacts, KeyFacts, Message } from "../../src/core/types.ts";
+import type { Ended } from "../helpers/processes.ts";
+import { Failure } from "./driver.ts";
+import { bytesIn, nameIn, numberIn, numberOrNull, parseLines, type Row, textIn, textOrNull } from "./rows.ts";
+
+/** The contract's exit codes, written out: a change of the program's own table must not pass unseen. */
+export const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
+  usage: 2,
+  config: 2,
+  timeout: 3,
+  unavailable: 4,
+  unknown: 4,
+  conflict: 5,
+  internal: 70,
+};
+const DONE = 0;
+const ABSENT = 1;
+export interface Answer {
+  readonly exit: "done" | "absent";
+  readonly rows: Row[];
+  readonly told: string;
+}
+
+/** @throws Failure for every exit that is an error */
+export function answerOf(ended: Ended): Answer {
+  const { stdout, stderr, exitCode } = ended;
+  if (exitCode !== DONE && exitCode !== ABSENT) throw failureIn(ended);
+  if (stderr !== "") throw new Error(`exit ${exitCode}, but stderr says: ${stderr}`);
+  const exit = exitCode === DONE ? "done" : "absent";
+  return { exit, rows: parseLines(stdout), told: stdout.toString("utf8") };
+}
+
+/** The error on stderr: one line, its kind leading to the very exit. */
+export function failureIn({ stdout, stderr, exitCode, signal }: Ended): Failure {
+  if (exitCode === null) throw new Error(`killed by ${signal}: ${stderr}`);
+  const [row, ...more] = parseLines(Buffer.from(stderr));
+  const error = row?.error as
+    | { kind?: ErrorKind; message?: string; hint?: unknown; exit?: number }
+    | undefined;
+  if (error?.kind === undefined || typeof error.message !== "string" || more.length > 0) {
+    throw new Error(`exit ${exitCode} without one JSON error: ${stderr}`);
+  }
+  const expected = EXIT_OF_KIND[error.kind];
+  if (exitCode !== expected || error.exit !== expected) {
+    throw new Error(`${error.kind} should exit ${expected}, but exited ${exitCode} saying ${error.exit}`);
+  }
+  if (error.hint !== null && typeof error.hint !== "string")
+    throw new Error("the hint is neither text nor null");
+  return new Failure(error.kind, error.message, `${stderr}\n${stdout.toString("utf8")}`);
+}
+
+export function one(rows: readonly Row[]): Row {
+  const [row] = rows;
+  if (row === undefined || rows.length > 1) throw new Error(`${rows.length} records instead of one`);
+  return row;
+}
+
+export function none<Value>(rows: readonly Row[], value: Value): Value {
+  if (rows.length > 0) throw new Error("a record although nothing is there");
+  return value;
+}
+
+export function sameName(row: Row, field: string, name: string): true {
+  if (nameIn(row, field) === decodeName(encodeName(name))) return true;
+  throw new Error(`the answer is about another ${field}`);
+}
+
+export function inOrder(names: string[]): string[] {
+  for (const [index, name] of names.entries()) {
+    if (index > 0 && compareNames(names[index - 1] ?? "", name) > 0) throw new Error("not in byte order");
+  }
+  return names;
+}
+
+export function factsIn(row: Row): KeyFacts {
+  return {
+    key: nameIn(row, "key"),
+    ttlMs: numberOrNull(row, "ttl_ms"),
+    size: numberOrNull(row, "size"),
+    by: textOrNull(row, "by"),
+    at: numberOrNull(row, "at"),
+    ageMs: numberOrNull(row, "age_ms"),
+  };
+}
+
+export function channelFactsIn(row: Row): ChannelFacts {
+  return {
+    channel: nameIn(row, "channel"),
+    messages: numberIn(row, "messages"),
+    followers: numberIn(row, "followers"),
+    lastId: textOrNull(row, "last_id"),
+  };
+}
+
+export function messageIn(row: Row): Message {
+  return {
+    channel: nameIn(row, "channel"),
+    payload: bytesIn(row, "payload"),
+    id: textOrNull(row, "id"),
+    by: textOrNull(row, "by"),
+    at: numberIn(row, "at"),
+  };
+}
+
+export function publishedIn(row: Row) {
+  return { receivers: numberIn(row, "receivers"), id: textIn(row, "id") };
+}
