@@ -13,7 +13,7 @@ describe("reference pages", () => {
     ["configuration.md", configurationPage],
   ])("docs/%s is up to date (npm run docs writes it)", async (name, render) => {
     const page = await render();
-    if (process.env["UPDATE_DOCS"] === "1") writeFileSync(join(DOCS, name), page);
+    if (process.env.UPDATE_DOCS === "1") writeFileSync(join(DOCS, name), page);
     expect(readFileSync(join(DOCS, name), "utf8")).toBe(page);
   });
 
