@@ -27,18 +27,23 @@ export function parseDuration(what: string, text: string): number {
   return Math.round(ms);
 }
 
-/** The two largest units, in a form `parseDuration` reads: `1h30m`, `59s`, `250ms`, `0s`. */
+/** Exactly, in a form `parseDuration` reads: `1h30m`, `1s500ms`, `0s`. */
 export function formatDuration(ms: number): string {
-  if (ms < 1000) return ms === 0 ? "0s" : `${Math.round(ms)}ms`;
-  let left = Math.floor(ms / 1000) * 1000;
-  const parts: string[] = [];
+  let left = Math.round(ms);
+  let text = "";
   for (const [name, unit] of UNITS) {
     const count = Math.floor(left / unit);
     left -= count * unit;
-    if (count > 0) parts.push(`${count}${name}`);
-    if (parts.length === 2) break;
+    if (count > 0) text += `${count}${name}`;
   }
-  return parts.join("");
+  return text === "" ? "0s" : text;
+}
+
+/** For people, about: whole seconds at most, the two largest units: `1h30m`, `59s`, `250ms`. */
+export function formatAge(ms: number): string {
+  if (ms < 1000) return formatDuration(Math.max(0, ms));
+  const parts = formatDuration(Math.floor(ms / 1000) * 1000).match(/\d+\D+/g);
+  return parts?.slice(0, 2).join("") ?? "0s";
 }
 
 /** Each unit at most once, largest first, so that `1m5m` is the typing error it looks like. */

@@ -19,9 +19,12 @@ import type { BackendSettings } from "../open.ts";
 import { UnreachableError } from "../redis/errors.ts";
 import { createRedis, type RedisStore } from "../redis/index.ts";
 import { followBoth } from "./follow.ts";
+import { StarvationWatch } from "./starvation.ts";
 
 /** How long redis may take to answer before it counts as unreachable. */
 const REACH_MS = 300;
+/** How often that is tried if the process did not get to run meanwhile: the silence was then its own. */
+const ATTEMPTS = 4;
 /** How long it then counts so, before it is tried again: a program's many operations must not each wait for nobody. */
 const VERDICT_MS = 1000;
 
@@ -47,7 +50,7 @@ class AutoBackend implements Backend {
     this.#redis = redis;
   }
 
-  /** What both stores can hold: a value that redis alone would take could not be written during a fallback. */
+  /** Those of redis. While the file stands in, its own smaller limit of a value holds. */
   get capabilities(): Capabilities {
     return this.#redis.capabilities;
   }
@@ -146,13 +149,21 @@ class AutoBackend implements Backend {
   async reach(): Promise<UnreachableError | null> {
     if (this.#unreachable !== null && this.#unreachable.until > Date.now()) return this.#unreachable.error;
     this.#unreachable = null;
+    const error = await this.#tryToReach(ATTEMPTS);
+    if (error !== null) this.#unreachable = { error, until: Date.now() + VERDICT_MS };
+    return error;
+  }
+
+  async #tryToReach(attempts: number): Promise<UnreachableError | null> {
+    const watch = new StarvationWatch();
     try {
       await this.#redis.connect(Math.min(REACH_MS, this.#settings.timeoutMs));
+      watch.end();
       return null;
     } catch (error) {
+      const wasStarved = watch.end();
       if (!(error instanceof UnreachableError)) throw error;
-      this.#unreachable = { error, until: Date.now() + VERDICT_MS };
-      return error;
+      return wasStarved && attempts > 1 ? this.#tryToReach(attempts - 1) : error;
     }
   }
 

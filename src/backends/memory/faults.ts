@@ -21,6 +21,7 @@ const WRONG_PLACE = new Set([
   "EACCES",
   "EPERM",
   "EROFS",
+  "ENOENT", // nothing can be made there, as in /proc
   "ENOTDIR",
   "EEXIST", // mkdir, where a file is
   "EISDIR",

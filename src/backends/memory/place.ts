@@ -46,13 +46,24 @@ export function checkSameFile(path: string, identity: Identity): void {
 
 function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectories(directory);
     const reason = unsharedReason(realpathSync(directory));
     if (reason !== null)
       throw wrongPlace(`${directory} is on ${reason}, where processes cannot share a board`);
   } catch (cause) {
     if (cause instanceof BlackboardError) throw cause;
     throw fromFileSystem(cause, `make the directory ${directory}`);
+  }
+}
+
+/** Not `recursive`: Node 20's own loop never ends where a directory can neither be made nor be there, as in /proc. */
+function makeDirectories(directory: string): void {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (dirname(directory) !== directory) makeDirectories(dirname(directory));
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error; // another process may have been faster
   }
 }
 

@@ -1,4 +1,4 @@
-import { formatDuration } from "../../core/duration.ts";
+import { formatAge } from "../../core/duration.ts";
 import { idToNumber, numberToMs } from "../../core/ids.ts";
 import { compareNames } from "../../core/names.ts";
 import type { ChannelFacts } from "../../core/types.ts";
@@ -37,7 +37,7 @@ export const channels: Command = {
 function rowOf({ channel, messages, followers, lastId }: ChannelFacts): Row {
   const number = lastId === null ? null : idToNumber(lastId);
   const lastAt = number === null ? null : numberToMs(number);
-  const age = lastAt === null ? "-" : formatDuration(Math.max(0, Date.now() - lastAt));
+  const age = lastAt === null ? "-" : formatAge(Date.now() - lastAt);
   return {
     cells: [oneLine(channel), String(messages), String(followers), age],
     json: { ...jsonName("channel", channel), messages, followers, last_id: lastId, last_at: lastAt },

@@ -1,6 +1,6 @@
 import type { Blackboard } from "../../blackboard.ts";
 import { collect } from "../../core/collect.ts";
-import { formatDuration } from "../../core/duration.ts";
+import { formatAge } from "../../core/duration.ts";
 import { compareNames } from "../../core/names.ts";
 import type { KeyFacts } from "../../core/types.ts";
 import type { Command, Row } from "../command.ts";
@@ -65,10 +65,10 @@ function longRow(facts: KeyFacts, end: "\0" | "\n"): Row {
   return {
     cells: [
       end === "\0" ? key : oneLine(key),
-      ttlMs === null ? "-" : formatDuration(ttlMs),
+      ttlMs === null ? "-" : formatAge(ttlMs),
       String(size ?? "?"),
       by ?? "?",
-      ageMs === null ? "?" : formatDuration(ageMs),
+      ageMs === null ? "?" : formatAge(ageMs),
     ],
     json: { ...jsonName("key", key), ttl_ms: ttlMs, size, by, at, age_ms: ageMs },
     end,

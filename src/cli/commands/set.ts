@@ -1,4 +1,4 @@
-import { formatDuration } from "../../core/duration.ts";
+import { formatAge } from "../../core/duration.ts";
 import { BlackboardError } from "../../core/errors.ts";
 import type { SetResult } from "../../core/types.ts";
 import type { Command } from "../command.ts";
@@ -70,7 +70,7 @@ function conditionOf(given: Given) {
 
 function refusal(present: Extract<SetResult, { written: false }>): BlackboardError {
   const author = present.by === null ? "by a client unknown" : `by ${present.by}`;
-  const age = present.at === null ? "" : `, ${formatDuration(Math.max(0, Date.now() - present.at))} ago`;
+  const age = present.at === null ? "" : `, ${formatAge(Date.now() - present.at)} ago`;
   const told = present.by === null && present.at === null ? "" : ` (written ${author}${age})`;
   return new BlackboardError("conflict", `not written: the condition does not hold${told}`);
 }

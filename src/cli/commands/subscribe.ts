@@ -106,6 +106,5 @@ function jsonOf({ channel, payload, id, by, at }: Message): Row["json"] {
 
 function describeState(state: FollowState): string {
   if (state.state === "away") return `${state.store} is away (${state.reason}); trying to reconnect`;
-  const after = formatDuration(state.awayMs);
-  return `reconnected to ${state.store} after ${after}, ${state.recovered} messages recovered`;
+  return `reconnected after ${(state.awayMs / 1000).toFixed(1)}s, ${state.recovered} messages recovered`;
 }
