@@ -7,34 +7,29 @@ import type { Backend, Capabilities, Follower } from "./core/backend.ts";
 import {
   type BoardDefaults,
   type ClearOptions,
+  checkClear,
+  checkList,
+  checkSubscribe,
   conditionOf,
   type SetValueOptions,
   type SubscribeOptions,
 } from "./core/board-options.ts";
 import { usageError } from "./core/errors.ts";
-import { withShownChannels } from "./core/followers.ts";
-import { escapeGlob, isPattern } from "./core/glob.ts";
+import { endedFollower, forBoard } from "./core/followers.ts";
 import { parseJson } from "./core/json.ts";
 import { Listeners, type MessageListener } from "./core/listeners.ts";
-import { checkKnownName, checkNewName, checkPattern, OWN_ROOT } from "./core/names.ts";
+import { Naming } from "./core/naming.ts";
 import { atMost, factsOf, matchingIn, sizeOf } from "./core/select.ts";
-import type {
-  BackendStatus,
-  ChannelFacts,
-  KeyFacts,
-  PublishResult,
-  Selection,
-  SetResult,
-} from "./core/types.ts";
+import type { BackendStatus, ChannelFacts, KeyFacts, PublishResult, SetResult } from "./core/types.ts";
 import { checkIncrement, checkTtl, toBytes, type Value } from "./core/values.ts";
 
 /** One board: a map of keys and a log of messages. Get one from `openBlackboard` or `getBlackboard`. */
 export class Blackboard {
   readonly #backend: Backend;
   readonly #defaults: BoardDefaults;
-  /** What whole names begin with: `<prefix>:`, or nothing. */
-  readonly #root: string;
+  readonly #names: Naming;
   readonly #listeners = new Listeners();
+  #isClosed = false;
   #markClosed: () => void = () => {};
   /** Resolves when the board is closed. */
   readonly closed = new Promise<void>((resolve) => {
@@ -44,7 +39,7 @@ export class Blackboard {
   constructor(backend: Backend, defaults: BoardDefaults) {
     this.#backend = backend;
     this.#defaults = defaults;
-    this.#root = defaults.prefix === "" ? "" : `${defaults.prefix}:`;
+    this.#names = new Naming(defaults.prefix);
   }
 
   /** Where the stores differ: the largest value, and whether foreign clients can take part. */
@@ -54,7 +49,7 @@ export class Blackboard {
 
   /** The value's bytes, or `null` if absent. `(await board.get("k"))?.toString()` is its text. */
   async get(key: string): Promise<Buffer | null> {
-    return this.#backend.get(this.#known("key", key));
+    return this.#store.get(this.#names.known("key", key));
   }
 
   /** The value as text (UTF-8), or `null` if absent. */
@@ -74,7 +69,7 @@ export class Blackboard {
    */
   async set(key: string, value: Value, options: SetValueOptions = {}): Promise<SetResult> {
     const ttlMs = options.ttlMs === undefined ? this.#defaults.ttlMs : checkTtl(options.ttlMs);
-    return this.#backend.set(this.#new("key", key), toBytes(value), {
+    return this.#store.set(this.#names.fresh("key", key), toBytes(value), {
       ttlMs,
       condition: conditionOf(options),
       agent: this.#defaults.agent,
@@ -83,18 +78,18 @@ export class Blackboard {
 
   /** Deletes keys; how many there were. */
   async del(keys: string | readonly string[]): Promise<number> {
-    return this.#backend.del(this.#knownKeys(keys), { agent: this.#defaults.agent });
+    return this.#store.del(this.#names.keys(keys), { agent: this.#defaults.agent });
   }
 
   /** How many of the keys exist. */
   async exists(keys: string | readonly string[]): Promise<number> {
-    return this.#backend.exists(this.#knownKeys(keys));
+    return this.#store.exists(this.#names.keys(keys));
   }
 
   /** The keys that match a Redis glob, each once, in no order. */
   async *keys(pattern = "*"): AsyncGenerator<string, void, undefined> {
-    for await (const batch of this.#backend.keys(this.#pattern(pattern))) {
-      for (const key of batch) yield this.#shown(key);
+    for await (const batch of this.#store.keys(this.#names.pattern(pattern))) {
+      for (const key of batch) yield this.#names.shown(key);
     }
   }
 
@@ -106,26 +101,27 @@ export class Blackboard {
     pattern = "*",
     options: { readonly unwrittenForMs?: number } = {},
   ): AsyncGenerator<KeyFacts, void, undefined> {
-    const store = await this.#backend.pin();
-    for await (const batch of factsOf(store, this.#pattern(pattern), options.unwrittenForMs)) {
-      for (const facts of batch) yield { ...facts, key: this.#shown(facts.key) };
+    checkList(options);
+    const store = await this.#store.pin();
+    for await (const batch of factsOf(store, this.#names.pattern(pattern), options.unwrittenForMs)) {
+      for (const facts of batch) yield { ...facts, key: this.#names.shown(facts.key) };
     }
   }
 
   /** Milliseconds left to live, `null` if the key does not expire, `undefined` if it is absent. */
   async ttl(key: string): Promise<number | null | undefined> {
-    return this.#backend.ttl(this.#known("key", key));
+    return this.#store.ttl(this.#names.known("key", key));
   }
 
   /** Gives a key this many milliseconds to live. False if it is absent. */
   async expire(key: string, ttlMs: number): Promise<boolean> {
     checkTtl(ttlMs);
-    return this.#backend.expire(this.#known("key", key), ttlMs);
+    return this.#store.expire(this.#names.known("key", key), ttlMs);
   }
 
   /** Takes a key's time to live away. False if it is absent. */
   async persist(key: string): Promise<boolean> {
-    return this.#backend.expire(this.#known("key", key), null);
+    return this.#store.expire(this.#names.known("key", key), null);
   }
 
   /**
@@ -133,13 +129,17 @@ export class Blackboard {
    * key counts as 0 and does not expire; a present one keeps its time to live. Not a 64-bit integer: `conflict`.
    */
   async incr(key: string, by: number | bigint = 1): Promise<number | bigint> {
-    const sum = await this.#backend.incr(this.#new("key", key), checkIncrement(by), this.#defaults.agent);
+    const sum = await this.#store.incr(
+      this.#names.fresh("key", key),
+      checkIncrement(by),
+      this.#defaults.agent,
+    );
     return Number.isSafeInteger(Number(sum)) ? Number(sum) : sum;
   }
 
   /** Sends a message to whoever follows the channel now, and appends it to the log for those who read later. */
   async publish(channel: string, payload: Value): Promise<PublishResult> {
-    return this.#backend.publish(this.#new("channel", channel), toBytes(payload), this.#defaults.agent);
+    return this.#store.publish(this.#names.fresh("channel", channel), toBytes(payload), this.#defaults.agent);
   }
 
   /**
@@ -165,8 +165,9 @@ export class Blackboard {
 
   /** Deletes what matches in this prefix; how many keys went (or, with `dryRun`, would go). */
   async clear(pattern = "*", options: ClearOptions = {}): Promise<number> {
-    const store = await this.#backend.pin();
-    const matching = matchingIn(store, this.#pattern(pattern), options.unwrittenForMs);
+    checkClear(options);
+    const store = await this.#store.pin();
+    const matching = matchingIn(store, this.#names.pattern(pattern), options.unwrittenForMs);
     if (options.dryRun) return sizeOf(matching);
     const chosen = options.max === undefined ? matching : await atMost(options.max, matching);
     const age = options.unwrittenForMs === undefined ? {} : { unwrittenForMs: options.unwrittenForMs };
@@ -179,17 +180,18 @@ export class Blackboard {
 
   /** The channels that match and have retained messages or live followers, in no order. */
   async channels(pattern = "*"): Promise<ChannelFacts[]> {
-    const facts = await this.#backend.channels(this.#pattern(pattern));
-    return facts.map((one) => ({ ...one, channel: this.#shown(one.channel) }));
+    const facts = await this.#store.channels(this.#names.pattern(pattern));
+    return facts.map((one) => ({ ...one, channel: this.#names.shown(one.channel) }));
   }
 
   /** Which store answers, why, and facts about it. */
   async status(): Promise<BackendStatus> {
-    return this.#backend.status();
+    return this.#store.status();
   }
 
   /** Lets go of every file, socket and timer. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#markClosed();
     await this.#backend.close();
   }
@@ -198,49 +200,16 @@ export class Blackboard {
     await this.close();
   }
 
-  #new(what: string, name: string): string {
-    checkNewName(what, name);
-    return this.#whole(what, name);
-  }
-
-  #known(what: string, name: string): string {
-    checkKnownName(what, name);
-    return this.#whole(what, name);
-  }
-
-  #knownKeys(keys: string | readonly string[]): string[] {
-    return (typeof keys === "string" ? [keys] : keys).map((key) => this.#known("key", key));
-  }
-
-  #pattern(pattern: string): string {
-    checkPattern(pattern);
-    return escapeGlob(this.#root) + pattern;
-  }
-
-  /** Without a prefix a name could reach timmy-bb's own bookkeeping; nothing typed may. */
-  #whole(what: string, name: string): string {
-    const whole = this.#root + name;
-    if (!whole.startsWith(OWN_ROOT)) return whole;
-    throw usageError(`the ${what} begins with ${OWN_ROOT}, which is timmy-bb's own`, "choose another name");
-  }
-
-  #shown(whole: string): string {
-    return whole.slice(this.#root.length);
+  get #store(): Backend {
+    if (this.#isClosed) throw usageError("the board is closed");
+    return this.#backend;
   }
 
   #follow(channels: string | readonly string[], options: SubscribeOptions): Follower {
-    const selection = this.#selection(typeof channels === "string" ? [channels] : channels);
-    const follower = this.#backend.follow(selection, { onState: options.onState ?? (() => {}) });
-    options.signal?.addEventListener("abort", () => void follower.close(), { once: true });
-    if (options.signal?.aborted) void follower.close();
-    return withShownChannels(follower, (whole) => this.#shown(whole));
-  }
-
-  #selection(channels: readonly string[]): Selection {
-    if (channels.length === 0) throw usageError("no channel to follow");
-    return {
-      channels: channels.filter((name) => !isPattern(name)).map((name) => this.#known("channel", name)),
-      patterns: channels.filter(isPattern).map((pattern) => this.#pattern(pattern)),
-    };
+    checkSubscribe(options);
+    const selection = this.#names.selection(channels);
+    if (options.signal?.aborted) return endedFollower();
+    const follower = this.#store.follow(selection, { onState: options.onState ?? (() => {}) });
+    return forBoard(follower, (whole) => this.#names.shown(whole), options.signal);
   }
 }

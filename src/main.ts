@@ -77,7 +77,8 @@ class Session implements Context {
   readonly #io: Io;
   readonly #reporter: Reporter;
   readonly #abort = new AbortController();
-  #board: Promise<Blackboard> | null = null;
+  #opening: Promise<Blackboard> | null = null;
+  #board: Blackboard | null = null;
 
   constructor(loaded: LoadedSettings, json: boolean, io: Io, reporter: Reporter) {
     this.loaded = loaded;
@@ -95,8 +96,11 @@ class Session implements Context {
   }
 
   board(): Promise<Blackboard> {
-    this.#board ??= openWith(this.loaded, (notice) => this.notice(notice));
-    return this.#board;
+    this.#opening ??= openWith(this.loaded, (notice) => this.notice(notice)).then((board) => {
+      this.#board = board;
+      return board;
+    });
+    return this.#opening;
   }
 
   notice(text: string): void {
@@ -111,10 +115,10 @@ class Session implements Context {
     return this.#io.confirm(question);
   }
 
+  /** A board that is still being opened is not waited for: whoever stops the program wants it to stop. */
   async end(): Promise<void> {
     this.#abort.abort();
-    const board = await this.#board?.catch(() => null); // its error has been told
-    await board?.close();
+    await this.#board?.close();
   }
 }
 

@@ -1,8 +1,9 @@
 /** From options and configuration to a board. */
 import { type BackendSettings, openBackend } from "./backends/open.ts";
 import { Blackboard } from "./blackboard.ts";
-import { type LoadedSettings, loadSettings, nearest, optionOverrides } from "./config/index.ts";
-import { BlackboardError, usageError } from "./core/errors.ts";
+import { type LoadedSettings, loadSettings, optionOverrides } from "./config/index.ts";
+import { refuseUnknown } from "./core/board-options.ts";
+import { BlackboardError } from "./core/errors.ts";
 import { parseRedisUrl } from "./core/redis-url.ts";
 import { surroundings } from "./host.ts";
 
@@ -34,7 +35,7 @@ export interface OpenOptions {
  * @throws BlackboardError `config` for a wrong setting, `unavailable` if no store can be used
  */
 export async function openBlackboard(options: OpenOptions = {}): Promise<Blackboard> {
-  refuseUnknown(options);
+  refuseUnknown(options, Object.keys(OPTIONS));
   const { onNotice = warn, config = null, ...settings } = options;
   const loaded = await loadSettings(optionOverrides(settings), config, surroundings());
   for (const warning of loaded.warnings) onNotice(warning);
@@ -74,6 +75,7 @@ export function getBlackboard(): Promise<Blackboard> {
   return opening;
 }
 
+/** All of them: the compiler holds this to the interface. */
 const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
   backend: true,
   url: true,
@@ -86,14 +88,6 @@ const OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
   config: true,
   onNotice: true,
 };
-
-/** A mistyped option would otherwise be a setting that silently does nothing. */
-function refuseUnknown(options: object): void {
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
-  if (unknown === undefined) return;
-  const guess = nearest(unknown, Object.keys(OPTIONS));
-  throw usageError(`there is no option ${unknown}`, guess === null ? undefined : `did you mean ${guess}?`);
-}
 
 function warn(notice: string): void {
   process.emitWarning(notice, "TimmyBbWarning");

@@ -46,7 +46,7 @@ export interface Context {
   /** The settings and where each came from. */
   readonly loaded: LoadedSettings;
   readonly input: Input;
-  /** Aborted when the process is told to stop, or nobody reads the output any more. */
+  /** Aborted when the process is told to stop, and at the end of the call. */
   readonly signal: AbortSignal;
   /** One line on stderr, unless `--quiet`. */
   notice(text: string): void;
@@ -88,6 +88,8 @@ export interface Outcome {
   readonly rows?: readonly Row[] | AsyncIterable<Row>;
   /** Given: on a terminal the rows are shown as a table under these heads. */
   readonly heads?: readonly string[];
+  /** Making the rows is the work itself: it goes on when nobody reads them any more. */
+  readonly mustEnd?: boolean;
   /** Cells go to a terminal as they are, control characters included. */
   readonly raw?: boolean;
 }

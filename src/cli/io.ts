@@ -2,11 +2,10 @@
  * The process's streams. Commands never touch them: `main` writes what a command returns, and hands it the input.
  * Nothing here decides what is written.
  */
-import { readFileSync, readlinkSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { BlackboardError, reasonOf, usageError } from "../core/errors.ts";
 import type { Input } from "./command.ts";
+import { processInput } from "./stdin.ts";
 
 /** What `main` needs of the outside. */
 export interface Io {
@@ -40,7 +39,7 @@ export function processIo(): Io {
     onStop(stop) {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop(signal));
     },
-    canAsk: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    canAsk: process.stdin.isTTY === true,
     confirm,
   };
 }
@@ -61,59 +60,10 @@ function sink(stream: NodeJS.WriteStream): Sink {
   };
 }
 
-function processInput(): Input {
-  return {
-    isTerminal: process.stdin.isTTY === true,
-    async all() {
-      checkOpen();
-      const chunks: Buffer[] = [];
-      for await (const chunk of process.stdin) chunks.push(chunk);
-      return Buffer.concat(chunks);
-    },
-    async *lines() {
-      checkOpen();
-      yield* splitLines(process.stdin);
-    },
-    async file(path) {
-      return readFile(path).catch((error: unknown) => {
-        throw usageError(`cannot read ${path}: ${reasonOf(error)}`);
-      });
-    },
-  };
-}
-
-/** Lines as bytes; a last line without its line break counts. */
-async function* splitLines(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let parts: Buffer[] = [];
-  for await (const chunk of stream) {
-    let start = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      yield Buffer.concat([...parts, chunk.subarray(start, end)]);
-      parts = [];
-      start = end + 1;
-    }
-    if (start < chunk.length) parts.push(chunk.subarray(start));
-  }
-  if (parts.length > 0) yield Buffer.concat(parts);
-}
-
-/**
- * A closed stdin must not pass for an empty value. Node opens /dev/null in its place, for reading and writing,
- * which nobody's `< /dev/null` does.
- */
-function checkOpen(): void {
-  let isStandIn = false;
-  try {
-    const flags = /flags:\s*(\d+)/.exec(readFileSync("/proc/self/fdinfo/0", "latin1"))?.[1] ?? "";
-    isStandIn = readlinkSync("/proc/self/fd/0") === "/dev/null" && (Number.parseInt(flags, 8) & 3) === 2;
-  } catch {
-    // No /proc (not Linux): an empty value is then what a closed stdin reads as.
-  }
-  if (isStandIn)
-    throw usageError("standard input is closed, so there is no value", "give it as an argument or --file");
-}
-
 async function confirm(question: string): Promise<boolean> {
+  if (process.stderr.isTTY !== true) {
+    throw usageError("cannot ask, because stderr is not the terminal", "--yes if it is meant");
+  }
   const reader = createInterface({ input: process.stdin, output: process.stderr });
   // readline takes Ctrl-C for itself; it is meant for the program. Ctrl-D is a no.
   reader.once("SIGINT", () => process.kill(process.pid, "SIGINT"));

@@ -1,9 +1,9 @@
 /** Writes an outcome: plain lines, a table on a terminal, or JSON lines. */
 import { encodeName } from "../core/names.ts";
 import type { Cell, Outcome, Row } from "./command.ts";
-import type { Sink } from "./io.ts";
+import { ReaderGone, type Sink } from "./io.ts";
 import type { Style } from "./style.ts";
-import { escapeAll, escapeControls } from "./terminal.ts";
+import { escapeAll, escapeControls, escapeJson } from "./terminal.ts";
 
 /** Rows of an array are joined up to this many bytes before a write. */
 const BLOCK_BYTES = 65_536;
@@ -19,7 +19,21 @@ export async function writeOutcome(outcome: Outcome, out: Sink, form: OutputForm
   if (isTable && Array.isArray(rows)) return writeTable(outcome.heads ?? [], rows, out, form.style);
   const bytesOf = (row: Row) => (form.json ? jsonLine(row) : plainLine(row, out.isTerminal && !outcome.raw));
   if (!(Symbol.asyncIterator in rows)) return writeBlocks(rows, bytesOf, out);
-  for await (const row of rows) await out.write(bytesOf(row));
+  let isRead = true;
+  for await (const row of rows) {
+    if (isRead) isRead = await isTaken(out.write(bytesOf(row)), outcome.mustEnd === true);
+  }
+}
+
+/** Whether somebody took the output; work that must end goes on without a reader. */
+async function isTaken(written: Promise<void>, mustEnd: boolean): Promise<boolean> {
+  try {
+    await written;
+    return true;
+  } catch (error) {
+    if (mustEnd && error instanceof ReaderGone) return false;
+    throw error;
+  }
 }
 
 async function writeBlocks(rows: readonly Row[], bytesOf: (row: Row) => Buffer, out: Sink): Promise<void> {
@@ -38,7 +52,7 @@ async function writeBlocks(rows: readonly Row[], bytesOf: (row: Row) => Buffer, 
 }
 
 function jsonLine(row: Row): Buffer {
-  return Buffer.from(`${JSON.stringify(row.json)}\n`);
+  return Buffer.from(`${escapeJson(JSON.stringify(row.json))}\n`);
 }
 
 function plainLine(row: Row, isEscaped: boolean): Buffer {

@@ -3,8 +3,8 @@
  * options and the global ones form one commander command, so that global options work before and after the name.
  */
 import { CommanderError, Command as Parser } from "commander";
-import { nearest } from "../config/nearest.ts";
 import { BlackboardError, usageError } from "../core/errors.ts";
+import { nearest } from "../core/nearest.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { Given } from "./given.ts";
@@ -23,17 +23,19 @@ export type Globals = Readonly<Record<string, string | boolean | undefined>>;
 /** @throws BlackboardError `usage` */
 export async function parseCall(argv: readonly string[], columns: number): Promise<Call> {
   const { before, name, after } = splitAtName(argv);
-  if (wantsVersion(before) || wantsVersion(after)) return { kind: "version" };
+  if (wants(VERSION, before) || isOnly(VERSION, after)) return { kind: "version" };
   if (name === undefined || name === "help") return helpCall(before, name, after, columns);
   // What follows an unknown option may be its value, not a command's name: `--pasword hunter2 get k`.
   const stray = COMMANDS.has(name) ? undefined : strayOption(before);
   if (stray !== undefined) throw unknownOption(stray);
   const command = await loadCommand(name);
-  if (wantsHelp(after) || wantsHelp(before)) return { kind: "help", text: commandHelp(command, columns) };
+  const help: Call = { kind: "help", text: commandHelp(command, columns) };
+  if (wants(HELP, before) || isOnly(HELP, after)) return help;
   const parser = makeParser(command);
   try {
     parser.parse([...before, ...after], { from: "user" });
   } catch (error) {
+    if (error instanceof HelpAsked) return help;
     throw asUsageError(error, command);
   }
   return { kind: "run", command, given: givenOf(command, parser), globals: parser.opts() };
@@ -48,19 +50,20 @@ function splitAtName(argv: readonly string[]) {
   return { before: argv.slice(0, at), name: argv[at], after: argv.slice(at + 1) };
 }
 
-function wantsHelp(words: readonly string[]): boolean {
-  return has(words, "--help", "-h");
+const HELP = ["--help", "-h"];
+const VERSION = ["--version", "-V"];
+class HelpAsked extends Error {}
+
+function wants(spellings: readonly string[], words: readonly string[]): boolean {
+  return words.some((word) => spellings.includes(word));
 }
 
-function wantsVersion(words: readonly string[]): boolean {
-  return has(words, "--version", "-V");
-}
-
-/** Whether an option is among the words; what stands behind `--` is not one. */
-function has(words: readonly string[], long: string, short: string): boolean {
-  const end = words.indexOf("--");
-  const mine = end < 0 ? words : words.slice(0, end);
-  return mine.includes(long) || mine.includes(short);
+/**
+ * Behind the command's name these count only where nothing else stands: `set key -V` has lost a value, and must not
+ * pass for a question that was answered. `--help` alone is understood among other words (see `makeParser`).
+ */
+function isOnly(spellings: readonly string[], words: readonly string[]): boolean {
+  return words.length === 1 && wants(spellings, words);
 }
 
 async function helpCall(
@@ -73,7 +76,7 @@ async function helpCall(
   if (topic !== undefined) return { kind: "help", text: commandHelp(await loadCommand(topic), columns) };
   const stray = strayOption(before);
   if (stray !== undefined) throw unknownOption(stray);
-  if (name === undefined && !wantsHelp(before)) {
+  if (name === undefined && !wants(HELP, before)) {
     throw usageError("no command given", "timmy-bb --help lists the commands");
   }
   const { overview } = await import("./help.ts");
@@ -82,7 +85,7 @@ async function helpCall(
 
 /** The first option before the command that is neither a global one nor a question for help. */
 function strayOption(words: readonly string[]): string | undefined {
-  return words.find((word) => word.startsWith("-") && !isGlobal(word) && !wantsHelp([word]));
+  return words.find((word) => word.startsWith("-") && !isGlobal(word) && !HELP.includes(word));
 }
 
 function isGlobal(word: string): boolean {
@@ -105,7 +108,21 @@ function makeParser(command: Command): Parser {
   parser.configureOutput({ writeOut: () => {}, writeErr: () => {} });
   for (const { usage } of command.args) parser.argument(usage);
   for (const { flags } of [...command.options, ...GLOBAL_OPTIONS]) parser.option(flags);
+  parser.option("--help").on("option:help", () => {
+    throw new HelpAsked();
+  });
+  refuseBoth(parser, "ttl");
   return parser.action(() => {});
+}
+
+/** `--x` and `--no-x` share one value, of which the last would silently win. */
+function refuseBoth(parser: Parser, name: string): void {
+  let seen = "";
+  const note = (option: string) => {
+    if (seen !== "" && seen !== option) throw usageError(`--${name} and --no-${name} cannot go together`);
+    seen = option;
+  };
+  parser.on(`option:${name}`, () => note("with")).on(`option:no-${name}`, () => note("without"));
 }
 
 function givenOf(command: Command, parser: Parser): Given {
@@ -127,7 +144,7 @@ function asUsageError(error: unknown, command: Command): unknown {
     case "commander.unknownOption":
       return unknownOption(/'([^']*)'/.exec(error.message)?.[1] ?? "", command);
     case "commander.missingArgument":
-      return usageError(`the ${/'([^']*)'/.exec(error.message)?.[1]} is missing`, hint);
+      return usageError(`missing: ${/'([^']*)'/.exec(error.message)?.[1]}`, hint);
     case "commander.optionMissingArgument":
       return usageError(
         error.message.replace(/^error: option '(.*)' argument missing$/, "$1: the value is missing"),

@@ -3,7 +3,7 @@ import { BlackboardError, reasonOf } from "../core/errors.ts";
 import { EXIT_OF_KIND, EXITS, type ExitName } from "./exit.ts";
 import type { Sink } from "./io.ts";
 import type { Style } from "./style.ts";
-import { escapeControls } from "./terminal.ts";
+import { escapeControls, escapeJson } from "./terminal.ts";
 
 export interface ReportForm {
   readonly json: boolean;
@@ -25,9 +25,8 @@ export class Reporter {
 
   notice(text: string): void {
     if (this.#form.quiet) return;
-    const line = escapeControls(text);
-    if (this.#form.json) this.#write(JSON.stringify({ notice: line }));
-    else this.#write(`${this.#form.style.warning("timmy-bb:")} ${line}`);
+    if (this.#form.json) this.#write(escapeJson(JSON.stringify({ notice: text })));
+    else this.#write(`${this.#form.style.warning("timmy-bb:")} ${escapeControls(text)}`);
   }
 
   /** Tells an error and returns the exit it leads to. */
@@ -37,7 +36,7 @@ export class Reporter {
     const hint = error.hint ?? null;
     if (this.#form.json) {
       const { kind, message } = error;
-      this.#write(JSON.stringify({ error: { kind, message, hint, exit: EXITS[exit].code } }));
+      this.#write(escapeJson(JSON.stringify({ error: { kind, message, hint, exit: EXITS[exit].code } })));
     } else {
       this.#write(`${this.#form.style.error("timmy-bb:")} ${escapeControls(error.message)}`);
       if (hint !== null) this.#write(`${this.#form.style.dim("hint:")} ${escapeControls(hint)}`);

@@ -16,6 +16,11 @@ export function escapeControls(text: string): string {
   });
 }
 
+/** JSON text that is safe on a terminal, too: JSON itself escapes only C0. The value it stands for is the same. */
+export function escapeJson(json: string): string {
+  return json.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** The same for a name or a table cell, where a line break or TAB would break the layout. */
 export function escapeAll(text: string): string {
   return escapeControls(text).replace(/\n/g, "^J").replace(/\t/g, "^I");

@@ -1,5 +1,5 @@
 /** Settings from `TIMMY_BB_*` variables. An empty variable counts as unset. */
-import { nearest } from "./nearest.ts";
+import { nearest } from "../core/nearest.ts";
 import { type Given, keysOf, type Overrides } from "./overrides.ts";
 import { printable } from "./printable.ts";
 import { SETTING, SETTINGS, type SettingKey } from "./settings.ts";

@@ -4,7 +4,7 @@
  */
 export { MAX_FILE_BYTES } from "./discover.ts";
 export { loadSettings } from "./load.ts";
-export { editDistance, nearest } from "./nearest.ts";
+
 export {
   type FlagTexts,
   flagOverrides,

@@ -1,8 +1,8 @@
 /** The entries of the `blackboard` section: known names, each once, each a plain value, with their lines. */
 import type { Pair as YamlPair } from "yaml";
 import { BlackboardError } from "../core/errors.ts";
+import { nearest } from "../core/nearest.ts";
 import { offsetOf, SECTION, type Section, type Source, type YamlModule } from "./document.ts";
-import { nearest } from "./nearest.ts";
 import { printable } from "./printable.ts";
 import { SETTINGS } from "./settings.ts";
 

@@ -1,5 +1,6 @@
 /** What the methods of a board may be told. */
 import { usageError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
 import type { Condition, FollowState, TtlMs } from "./types.ts";
 import { toBytes, type Value } from "./values.ts";
 
@@ -38,11 +39,55 @@ export interface BoardDefaults {
   readonly agent: string;
 }
 
-/** @throws BlackboardError `usage` if two conditions are given */
+const SET_OPTIONS = ["ttlMs", "if", "ifValue"];
+const CLEAR_OPTIONS = ["unwrittenForMs", "max", "dryRun"];
+const LIST_OPTIONS = ["unwrittenForMs"];
+const SUBSCRIBE_OPTIONS = ["signal", "onState"];
+
+/** @throws BlackboardError `usage` for an unknown condition, or two */
 export function conditionOf(options: SetValueOptions): Condition | null {
+  refuseUnknown(options, SET_OPTIONS);
   if (options.ifValue !== undefined) {
     if (options.if !== undefined) throw usageError("only one condition can be given");
     return { if: "value", value: toBytes(options.ifValue) };
   }
-  return options.if === undefined ? null : { if: options.if };
+  // A mistyped condition must not be an unconditional write.
+  if (options.if === undefined || options.if === "absent" || options.if === "present") {
+    return options.if === undefined ? null : { if: options.if };
+  }
+  throw usageError('the option if must be "absent" or "present"');
+}
+
+/** @throws BlackboardError `usage`: a mistyped limit must not be no limit */
+export function checkClear(options: ClearOptions): void {
+  refuseUnknown(options, CLEAR_OPTIONS);
+  checkWhole("max", options.max);
+  checkWhole("unwrittenForMs", options.unwrittenForMs);
+  if (options.dryRun !== undefined && typeof options.dryRun !== "boolean") {
+    throw usageError("the option dryRun must be true or false");
+  }
+}
+
+/** @throws BlackboardError `usage` */
+export function checkList(options: { readonly unwrittenForMs?: number }): void {
+  refuseUnknown(options, LIST_OPTIONS);
+  checkWhole("unwrittenForMs", options.unwrittenForMs);
+}
+
+/** @throws BlackboardError `usage` */
+export function checkSubscribe(options: SubscribeOptions): void {
+  refuseUnknown(options, SUBSCRIBE_OPTIONS);
+}
+
+function checkWhole(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
+  throw usageError(`the option ${name} must be a whole number, at least 0`);
+}
+
+/** An option that is not known would silently do nothing. */
+export function refuseUnknown(options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const guess = nearest(unknown, known);
+  throw usageError(`there is no option ${unknown}`, guess === null ? undefined : `did you mean ${guess}?`);
 }

@@ -4,18 +4,21 @@ import { stableJson } from "./json.ts";
 import type { TtlMs } from "./types.ts";
 
 /**
- * What may be stored or sent: a string (its UTF-8), bytes (as they are), or anything else that JSON can hold, which
- * is stored as JSON with sorted keys.
+ * What may be stored or sent: a string (its UTF-8), bytes (as they are: any typed array, `DataView`, `ArrayBuffer`),
+ * or anything else that JSON can hold, which is stored as JSON with sorted keys.
  */
 export type Value = string | Uint8Array | number | boolean | null | object;
 
 /** 100 years, as for every duration: far from where Redis's own arithmetic overflows. */
 const MAX_TTL_MS = 100 * 365 * 86_400_000;
 
-/** @throws BlackboardError `usage` for what JSON cannot hold */
+/** @throws BlackboardError `usage` for what neither UTF-8 nor JSON can hold */
 export function toBytes(value: Value): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  return Buffer.from(typeof value === "string" ? value : stableJson(value), "utf8");
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  const text = typeof value === "string" ? value : stableJson(value);
+  if (/\p{Surrogate}/u.test(text)) throw usageError("the value is not valid text (a lone surrogate)");
+  return Buffer.from(text, "utf8");
 }
 
 /** @throws BlackboardError `usage` unless it is a whole number of milliseconds, `null` or `"keep"` */

@@ -8,7 +8,7 @@ import { killProcesses, start } from "../helpers/processes.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { removeTempDirs, tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
-import { done, type Said, Workplace } from "../helpers/workplace.ts";
+import { done, type Said, said, Workplace } from "../helpers/workplace.ts";
 
 // Each call is a process of its own: more at once than this only starve each other.
 vi.setConfig({ maxConcurrency: 3 });
@@ -235,4 +235,20 @@ describe("4 unknown", () => {
 
 test("every row of the table has been proven", () => {
   expect([...proven].sort()).toEqual(Object.keys(EXITS).sort());
+});
+
+test("to wait for longer than a timer of Node can is to wait", async () => {
+  const place = Workplace.memory();
+  const follower = place.start(["subscribe", "c", "--wait", "30d"]);
+  await until("the follower", async () => (await place.ask("publish", "c", "m")) === "1\n");
+  expect(said(await follower.ended)).toEqual(done("m\n"));
+});
+
+test("a fault that nobody catches is 70, not absent", async () => {
+  const place = Workplace.memory();
+  const env = {
+    NODE_OPTIONS: "--import=data:text/javascript,setTimeout(()=>Promise.reject(new%20Error('late')),300)",
+  };
+  const { exit, err } = await place.run(["subscribe", "c", "--wait", "20s"], { env });
+  expect([exit, err]).toEqual([70, "timmy-bb: a fault of timmy-bb: late\n"]);
 });

@@ -203,7 +203,7 @@ describe.concurrent("typing errors", () => {
       ["get", "k", "-x"],
       "timmy-bb: there is no option -x\nhint: a value that begins with - goes behind --\n",
     ],
-    [["get"], "timmy-bb: the key is missing\nhint: timmy-bb get --help shows how\n"],
+    [["get"], "timmy-bb: missing: key\nhint: timmy-bb get --help shows how\n"],
     [
       ["get", "a", "b"],
       "timmy-bb: too many arguments\nhint: quote a value with spaces; timmy-bb get --help shows how\n",
@@ -401,4 +401,43 @@ test("the command finds itself through a symbolic link, from any directory", asy
     cwd: place.dir,
   }).ended;
   expect({ exitCode, lines: stdout.toString().split("\n").length }).toEqual({ exitCode: 0, lines: 2 });
+});
+
+describe.concurrent("a value that looks like a question", () => {
+  test.each(["-h", "-V", "--version"])(
+    "%s is refused, not answered as if the write had happened",
+    async (value) => {
+      const place = Workplace.memory();
+      const { exit, out } = await place.run(["set", "k", value]);
+      expect([exit, out]).toEqual([2, ""]);
+      expect(await place.ask("get", "nothing", "--default", value)).toBe(`${value}\n`);
+      expect(await place.run(["set", "k", "--", value])).toEqual(done());
+    },
+  );
+
+  test("help and version are still given where nothing else stands", async () => {
+    const place = Workplace.memory();
+    for (const words of [
+      ["get", "-h"],
+      ["get", "--help"],
+      ["get", "k", "--help"],
+      ["-h"],
+      ["--json", "get", "--help"],
+    ]) {
+      expect((await place.ask(...words)).split(" ", 2).join(" ")).toBe("Usage: timmy-bb");
+    }
+    expect(await place.ask("get", "--version")).toBe(await place.ask("-V"));
+  });
+
+  test("--ttl and --no-ttl contradict each other", async () => {
+    const place = Workplace.memory();
+    for (const words of [
+      ["--ttl", "1m", "--no-ttl"],
+      ["--no-ttl", "--ttl", "1m"],
+      ["--no-ttl", "--keep-ttl"],
+    ]) {
+      expect((await place.run(["set", "k", "v", ...words])).exit).toBe(2);
+    }
+    expect((await place.run(["exists", "k"])).exit).toBe(1);
+  });
 });

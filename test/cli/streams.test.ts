@@ -29,13 +29,33 @@ describe.concurrent("standard input", () => {
     const refusal = {
       exit: 2,
       out: "",
-      err: "timmy-bb: standard input is closed, so there is no value\nhint: give it as an argument or --file\n",
+      err: "timmy-bb: standard input is closed or nothing, so there is no value\nhint: give it as an argument or --file; an empty value is ''\n",
     };
     expect(await place.bash("timmy-bb set k <&-")).toEqual(refusal);
     expect(await place.bash("timmy-bb set k - <&-")).toEqual(refusal);
     expect((await place.bash("timmy-bb publish c --lines <&-")).exit).toBe(2);
     expect(await place.run(["exists", "k"])).toEqual({ exit: 1, out: "0\n", err: "" });
     expect(await place.bash("timmy-bb set k v <&- && timmy-bb get k <&-")).toEqual(done("v\n"));
+  });
+
+  test("that cannot be read: refused, and the present value stays", async () => {
+    const place = Workplace.memory();
+    await place.ask("set", "k", "keep");
+    const directory = await place.bash("timmy-bb set k < .");
+    expect(directory).toEqual({ exit: 2, out: "", err: "timmy-bb: standard input is a directory\n" });
+    const writeOnly = await place.bash("timmy-bb set k 0> written");
+    expect([writeOnly.exit, writeOnly.out]).toEqual([2, ""]);
+    expect(writeOnly.err).toMatch(/^timmy-bb: cannot read standard input: EBADF/);
+    expect(await place.ask("get", "k")).toBe("keep\n");
+  });
+
+  test("without end: given up at the limit of a value", async () => {
+    const place = Workplace.memory();
+    const { exit, err } = await place.bash("timmy-bb set k < /dev/zero");
+    expect([exit, err]).toEqual([
+      2,
+      "timmy-bb: standard input is over 536870912 bytes, the limit of a value\n",
+    ]);
   });
 
   test("empty: an empty value", async () => {
@@ -241,3 +261,11 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
 function payloadOf(line: string): unknown {
   return (JSON.parse(line) as { payload: unknown }).payload;
 }
+
+test("publish --lines sends every line, whether or not anybody reads the counts", async () => {
+  const place = Workplace.memory();
+  const status = ["$", "{PIPESTATUS[1]}"].join(""); // bash's, not a template's
+  const script = `seq 1 30 | timmy-bb publish c --lines | head -n 1; echo ${status}`;
+  expect(await place.bash(script)).toEqual(done("0\n0\n"));
+  expect(await place.bash("timmy-bb channels | cut -f 2")).toEqual(done("30\n"));
+});

@@ -298,3 +298,19 @@ async function withTwoKeys(): Promise<Workplace> {
   await board.set("b", "2");
   return place;
 }
+
+test("JSON carries no control character to the terminal, and means the same", async () => {
+  const place = Workplace.memory();
+  const value = "a\u001b[31m\u009b31m\u007f\u202eb";
+  await place.ask("set", "k", value);
+  const { screen } = await onTerminal(place, "timmy-bb get k --json");
+  expect(screen).toMatch(/^[\x20-\x7e]+\n$/);
+  expect(JSON.parse(screen)).toEqual({ key: "k", value });
+});
+
+test("clear does not go ahead because its question cannot be seen", async () => {
+  const place = Workplace.memory();
+  await place.ask("set", "k", "v");
+  expect((await onTerminal(place, "timmy-bb clear 2>/dev/null")).exit).toBe(2);
+  expect(await place.ask("get", "k")).toBe("v\n");
+});

@@ -373,3 +373,62 @@ async function take(messages: AsyncIterable<Message>, count: number): Promise<Me
   for await (const message of messages) if (taken.push(message) === count) break;
   return taken;
 }
+
+describe.each(STORES)("what is wrong is refused on %s", (_store, makePlace) => {
+  const usage = { kind: "usage" };
+
+  test("a mistyped option or condition does not become an unconditional write or an unbounded clear", async () => {
+    await using board = await makePlace().openBoard();
+    await board.set("lock", "mine");
+    const wrong = (options: object) => board.set("lock", "thief", options);
+    await expect(wrong({ if: "abssent" })).rejects.toMatchObject(usage);
+    await expect(wrong({ iff: "absent" })).rejects.toMatchObject({ ...usage, hint: "did you mean if?" });
+    await expect(wrong({ ttl: 5 })).rejects.toMatchObject(usage);
+    const clear = (options: object) => board.clear("*", options);
+    await expect(clear({ dryrun: true })).rejects.toMatchObject(usage);
+    await expect(clear({ max: Number("x") })).rejects.toMatchObject(usage);
+    await expect(clear({ unwrittenForMs: -5 })).rejects.toMatchObject(usage);
+    await expect(clear({ dryRun: "yes" })).rejects.toMatchObject(usage);
+    await expect(board.del(Number.NaN as unknown as string)).rejects.toMatchObject(usage);
+    expect(() => board.subscribe("c", { onstate: () => {} } as object)).toThrow("there is no option onstate");
+    expect(await board.getText("lock")).toBe("mine");
+  });
+
+  test("binary data of any shape is bytes; what JSON would lose is refused", async () => {
+    await using board = await makePlace().openBoard();
+    const bytes = new Uint8Array([1, 2, 3, 4]);
+    for (const value of [bytes.buffer, new DataView(bytes.buffer), new Uint16Array(bytes.buffer)]) {
+      await board.set("k", value);
+      expect(await board.get("k")).toEqual(Buffer.from(bytes));
+    }
+    const lost = [
+      new Map([[1, 2]]),
+      new Set([1]),
+      Promise.resolve(1),
+      new Blob(["x"]),
+      Number.NaN,
+      { a: Infinity },
+    ];
+    for (const value of [...lost, "a\ud800b", new Error("x"), () => 1]) {
+      await expect(board.set("k", value)).rejects.toMatchObject(usage);
+    }
+    await board.set("k", { when: new Date(0), list: [1, null] });
+    expect(await board.getText("k")).toBe('{"list":[1,null],"when":"1970-01-01T00:00:00.000Z"}');
+  });
+
+  test("a closed board does nothing any more, and says so", async () => {
+    const board = await makePlace().openBoard();
+    await board.close();
+    await expect(board.get("k")).rejects.toMatchObject({ ...usage, message: "the board is closed" });
+    await expect(board.set("k", "v")).rejects.toMatchObject(usage);
+    expect(() => board.subscribe("c")).toThrow("the board is closed");
+  });
+
+  test("a signal that is aborted already follows nothing", async () => {
+    await using board = await makePlace().openBoard();
+    const follower = board.subscribe("c", { signal: AbortSignal.abort() });
+    await follower.ready;
+    expect((await board.publish("c", "m")).receivers).toBe(0);
+    for await (const _message of follower) expect.unreachable();
+  });
+});

@@ -1,5 +1,5 @@
 /** The tarball as a stranger gets it: packed, installed without scripts into an empty project, and used from there. */
-import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../helpers/cli.ts";
@@ -9,6 +9,7 @@ import { filesIn, removeTempDirs, tempDir } from "../helpers/temp.ts";
 import { done, type Said, said } from "../helpers/workplace.ts";
 
 const NPM_MS = 120_000;
+const PACK = ["--json", "--ignore-scripts", "--silent"];
 /** 400 kB now. A dependency or a test that slips in is larger than what is left. */
 const MAX_TARBALL_BYTES = 800_000;
 
@@ -42,8 +43,7 @@ beforeAll(async () => {
     join(project, "package.json"),
     '{"name":"stranger","version":"1.0.0","private":true,"type":"module"}',
   );
-  const out = await succeed("npm", ["pack", ROOT, "--json", "--ignore-scripts", "--silent"]);
-  packed = onlyPackage(JSON.parse(out));
+  packed = onlyPackage(JSON.parse(await withSecret(() => succeed("npm", ["pack", ROOT, ...PACK]))));
   const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
   await succeed("npm", ["install", ...quiet, `./${packed.filename}`]);
 }, 2 * NPM_MS);
@@ -53,6 +53,18 @@ afterAll(async () => {
   await server.stop();
   removeTempDirs();
 });
+
+/** Packs while a password lies where the README of the infrastructure has people put it. */
+async function withSecret<Result>(work: () => Promise<Result>): Promise<Result> {
+  const path = join(ROOT, "infrastructure/redis/.env");
+  if (existsSync(path)) return work(); // somebody's own: as good, and not ours to touch
+  writeFileSync(path, "TIMMY_BB_REDIS_PASSWORD=planted\n");
+  try {
+    return await work();
+  } finally {
+    rmSync(path);
+  }
+}
 
 /** npm up to 11 gives a list, npm 12 an object by package name. */
 function onlyPackage(answer: Packed[] | Record<string, Packed>): Packed {

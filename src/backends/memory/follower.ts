@@ -69,7 +69,16 @@ export class MemoryFollower implements Follower {
     this.#stop();
     const running = this.#running;
     this.#running = null;
-    if (running !== null) this.#db.write(() => this.#registry.remove(running.id));
+    if (running !== null) this.#unregister(running.id);
+  }
+
+  /** A row that cannot be removed now, in a locked or lost file, is removed when it shows no life any more. */
+  #unregister(id: number): void {
+    try {
+      this.#db.write(() => this.#registry.remove(id));
+    } catch (error) {
+      if (!(error instanceof BlackboardError) || error.kind !== "unavailable") throw error;
+    }
   }
 
   /** The watch comes before the row: from then on no message can go unnoticed. */

@@ -1,3 +1,4 @@
+import { encodeName } from "../../core/names.ts";
 import type { Command } from "../command.ts";
 import { jsonBytes, jsonName } from "../json.ts";
 
@@ -29,7 +30,7 @@ export const get: Command = {
     const key = given.arg("key");
     const board = await context.board();
     const fallback = given.text("default");
-    const value = (await board.get(key)) ?? (fallback === undefined ? null : Buffer.from(fallback));
+    const value = (await board.get(key)) ?? (fallback === undefined ? null : encodeName(fallback));
     if (value === null) return { exit: "absent" };
     const raw = given.flag("raw");
     const json = { ...jsonName("key", key), ...jsonBytes("value", value) };

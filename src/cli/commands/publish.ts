@@ -38,7 +38,7 @@ export const publish: Command = {
       if ((message !== undefined && message !== "-") || given.text("file") !== undefined) {
         throw usageError("--lines reads standard input; it takes no message and no --file");
       }
-      return { rows: publishLines(await context.board(), channel, context) };
+      return { rows: publishLines(await context.board(), channel, context), mustEnd: true };
     }
     const payload = await readBytes("message", message, given, context.input);
     const board = await context.board();

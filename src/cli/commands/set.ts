@@ -1,5 +1,6 @@
 import { formatAge } from "../../core/duration.ts";
 import { BlackboardError } from "../../core/errors.ts";
+import { encodeName } from "../../core/names.ts";
 import type { SetResult } from "../../core/types.ts";
 import type { Command } from "../command.ts";
 import type { Given } from "../given.ts";
@@ -63,7 +64,7 @@ function ttlOption(given: Given) {
 function conditionOf(given: Given) {
   given.exclusive("ifAbsent", "ifPresent", "ifValue");
   const ifValue = given.text("ifValue");
-  if (ifValue !== undefined) return { ifValue };
+  if (ifValue !== undefined) return { ifValue: encodeName(ifValue) };
   if (given.flag("ifAbsent")) return { if: "absent" } as const;
   return given.flag("ifPresent") ? ({ if: "present" } as const) : {};
 }

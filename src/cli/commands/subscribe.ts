@@ -1,3 +1,4 @@
+import { setAlarm } from "../../core/alarm.ts";
 import { formatDuration } from "../../core/duration.ts";
 import { BlackboardError, usageError } from "../../core/errors.ts";
 import { isPattern } from "../../core/glob.ts";
@@ -78,7 +79,7 @@ async function* upTo(
     late = true;
     stop.abort();
   };
-  const timer = deadlineMs === undefined ? undefined : setTimeout(giveUp, deadlineMs);
+  const callOff = deadlineMs === undefined ? undefined : setAlarm(deadlineMs, giveUp);
   let count = 0;
   try {
     for await (const message of messages) {
@@ -86,7 +87,7 @@ async function* upTo(
       if (++count >= limit) return;
     }
   } finally {
-    clearTimeout(timer);
+    callOff?.();
   }
   if (late) throw new BlackboardError("timeout", `timed out after ${formatDuration(deadlineMs ?? 0)}`);
 }

@@ -1,6 +1,6 @@
 /** The nearest right name. */
 import { expect, test } from "vitest";
-import { editDistance, nearest } from "../../src/config/index.ts";
+import { editDistance, nearest } from "../../src/core/nearest.ts";
 
 test.each([
   ["", "", 0],

@@ -1,0 +1,86 @@
+/** Standard input and files as bytes: bounded, and never a guess where there is nothing to read. */
+import { createReadStream, fstatSync, readFileSync, readlinkSync } from "node:fs";
+import { codeOf, reasonOf, usageError } from "../core/errors.ts";
+import type { Input } from "./command.ts";
+
+/** No store takes a larger value, so an endless input is not read further. 512 MiB. */
+const MAX_BYTES = 512 * 1024 * 1024;
+
+export function processInput(): Input {
+  return {
+    isTerminal: process.stdin.isTTY === true,
+    async all() {
+      checkReadable();
+      return collectBytes("standard input", process.stdin);
+    },
+    async *lines() {
+      checkReadable();
+      yield* splitLines(named("standard input", process.stdin));
+    },
+    file: (path) => collectBytes(path, createReadStream(path)),
+  };
+}
+
+async function collectBytes(name: string, stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of named(name, stream)) {
+    size = checkSize(name, size + chunk.length);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The same stream, its errors in words of ours. */
+async function* named(name: string, stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* stream;
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    throw usageError(`cannot read ${name}: ${reasonOf(error)}`);
+  }
+}
+
+/** Lines as bytes; a last line without its line break counts. */
+async function* splitLines(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      yield Buffer.concat([...parts, chunk.subarray(start, end)]);
+      parts = [];
+      size = 0;
+      start = end + 1;
+    }
+    if (start === chunk.length) continue;
+    size = checkSize("a line of standard input", size + chunk.length - start);
+    parts.push(chunk.subarray(start));
+  }
+  if (parts.length > 0) yield Buffer.concat(parts);
+}
+
+function checkSize(name: string, size: number): number {
+  if (size <= MAX_BYTES) return size;
+  throw usageError(`${name} is over ${MAX_BYTES} bytes, the limit of a value`);
+}
+
+/** What cannot be read must not pass for an empty value, as Node lets a directory and a closed stdin do. */
+function checkReadable(): void {
+  if (fstatSync(0).isDirectory()) throw usageError("standard input is a directory");
+  if (!isStandIn()) return;
+  throw usageError(
+    "standard input is closed or nothing, so there is no value",
+    "give it as an argument or --file; an empty value is ''",
+  );
+}
+
+/** Node opens /dev/null for a closed stdin, for reading and writing, which nobody's `< /dev/null` does. */
+function isStandIn(): boolean {
+  try {
+    const flags = /flags:\s*(\d+)/.exec(readFileSync("/proc/self/fdinfo/0", "latin1"))?.[1] ?? "";
+    return readlinkSync("/proc/self/fd/0") === "/dev/null" && (Number.parseInt(flags, 8) & 3) === 2;
+  } catch {
+    return false; // no /proc (not Linux): an empty value is then what a closed stdin reads as
+  }
+}

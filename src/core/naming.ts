@@ -1,0 +1,58 @@
+/** Names as a board's user has them, and whole names, with the prefix, as the stores have them. */
+import { usageError } from "./errors.ts";
+import { escapeGlob, isPattern } from "./glob.ts";
+import { checkKnownName, checkNewName, checkPattern, OWN_ROOT } from "./names.ts";
+import type { Selection } from "./types.ts";
+
+/** Checks names and puts the prefix before them. All methods throw BlackboardError `usage` for a wrong name. */
+export class Naming {
+  /** What whole names begin with: `<prefix>:`, or nothing. */
+  readonly #root: string;
+
+  constructor(prefix: string) {
+    this.#root = prefix === "" ? "" : `${prefix}:`;
+  }
+
+  /** The whole name of something about to be written. */
+  fresh(what: string, name: string): string {
+    checkNewName(what, name);
+    return this.#whole(what, name);
+  }
+
+  /** The whole name of something looked up or deleted: foreign clients may have named it. */
+  known(what: string, name: string): string {
+    checkKnownName(what, name);
+    return this.#whole(what, name);
+  }
+
+  keys(keys: string | readonly string[]): string[] {
+    const list = Array.isArray(keys) ? keys : [keys];
+    return list.map((key) => this.known("key", key));
+  }
+
+  /** A pattern that reaches nothing outside the prefix. */
+  pattern(pattern: string): string {
+    checkPattern(pattern);
+    return escapeGlob(this.#root) + pattern;
+  }
+
+  selection(channels: string | readonly string[]): Selection {
+    const list: readonly string[] = Array.isArray(channels) ? channels : [channels];
+    if (list.length === 0) throw usageError("no channel to follow");
+    return {
+      channels: list.filter((name) => !isPattern(name)).map((name) => this.known("channel", name)),
+      patterns: list.filter(isPattern).map((pattern) => this.pattern(pattern)),
+    };
+  }
+
+  shown(whole: string): string {
+    return whole.slice(this.#root.length);
+  }
+
+  /** Without a prefix a name could reach timmy-bb's own bookkeeping; nothing typed may. */
+  #whole(what: string, name: string): string {
+    const whole = this.#root + name;
+    if (!whole.startsWith(OWN_ROOT)) return whole;
+    throw usageError(`the ${what} begins with ${OWN_ROOT}, which is timmy-bb's own`, "choose another name");
+  }
+}
