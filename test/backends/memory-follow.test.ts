@@ -1,4 +1,5 @@
 /** Following channels within one process; `memory-processes.test.ts` does it across several. */
+import { DatabaseSync } from "@photostructure/sqlite";
 import { afterEach, describe, expect, test } from "vitest";
 import { Waker } from "../../src/backends/memory/waker.ts";
 import { collect } from "../../src/core/collect.ts";
@@ -53,6 +54,19 @@ describe("a follower", () => {
     expect((await (await open(path)).publish("t:c", bytes("m"), "me")).receivers).toBe(1);
     const [message] = await take(follower[Symbol.asyncIterator](), 1);
     expect(message?.channel).toBe("t:c");
+  });
+
+  test("can be closed while the file is locked", async () => {
+    const path = newPath();
+    const backend = await open(path, { timeoutMs: 30 });
+    const follower = backend.follow(channels("t:c"), NO_STATE);
+    await follower.ready;
+    const other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    await follower.close();
+    other.exec("ROLLBACK");
+    other.close();
+    expect(await collect(follower)).toEqual([]);
   });
 
   test("gives what had arrived when it was closed, by itself or with the store, and ends", async () => {

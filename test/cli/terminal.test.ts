@@ -78,7 +78,7 @@ describe.concurrent("tables", () => {
 
 /** Ages, latencies and sizes of files change from one call to the next. */
 function steady(cells: readonly string[]): string[] {
-  const isMeasured = /^memory\.(latency|fileBytes|walBytes)$/.test(cells[0] ?? "");
+  const isMeasured = /^memory\.(latency|file_bytes|wal_bytes)$/.test(cells[0] ?? "");
   return cells.map((cell, at) => {
     if (isMeasured && at === 1) return "measured";
     return /^\d+(\.\d+)?(ms|s|m|h|d)(\d+[smh])?$/.test(cell) ? "duration" : cell;

@@ -43,8 +43,8 @@ function factsOf({ db }: Board): Record<string, string | number> {
   return {
     sqlite: db.sqliteVersion(),
     durability: db.durability,
-    fileBytes: sizeOf(db.path),
-    walBytes: sizeOf(`${db.path}-wal`),
+    file_bytes: sizeOf(db.path),
+    wal_bytes: sizeOf(`${db.path}-wal`),
   };
 }
 
