@@ -3,7 +3,8 @@
  * Nothing here decides what is written.
  */
 import { createInterface } from "node:readline/promises";
-import { BlackboardError, reasonOf, usageError } from "../core/errors.ts";
+import { isatty } from "node:tty";
+import { BlackboardError, codeOf, reasonOf, usageError } from "../core/errors.ts";
 import type { Input } from "./command.ts";
 import { processInput } from "./stdin.ts";
 
@@ -34,34 +35,41 @@ export class ReaderGone extends Error {}
 export function processIo(): Io {
   return {
     input: processInput(),
-    stdout: sink(process.stdout),
-    stderr: sink(process.stderr),
+    stdout: sink(1, () => process.stdout),
+    stderr: sink(2, () => process.stderr),
     onStop(stop) {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop(signal));
     },
-    canAsk: process.stdin.isTTY === true,
+    canAsk: isatty(0),
     confirm,
   };
 }
 
-function sink(stream: NodeJS.WriteStream): Sink {
-  stream.on("error", () => {}); // each write's own callback has the error
+/** A stream of the process costs milliseconds to make, so each is made at its first use. */
+function sink(descriptor: number, open: () => NodeJS.WriteStream): Sink {
+  let stream: NodeJS.WriteStream | null = null;
+  const opened = () => {
+    stream ??= open().on("error", () => {}); // each write's own callback has the error
+    return stream;
+  };
   return {
-    isTerminal: stream.isTTY === true,
-    columns: stream.columns || 80, // a terminal that does not know its width says 0
+    isTerminal: isatty(descriptor),
+    get columns() {
+      return (isatty(descriptor) && opened().columns) || 80; // a terminal that does not know its width says 0
+    },
     write: (bytes) =>
-      new Promise((resolve, reject) => {
-        stream.write(bytes, (error) => {
-          if (!error) resolve();
-          else if ("code" in error && error.code === "EPIPE") reject(new ReaderGone());
-          else reject(new BlackboardError("unavailable", `cannot write the output: ${reasonOf(error)}`));
-        });
-      }),
+      new Promise((resolve, reject) => opened().write(bytes, (error) => settle(error, resolve, reject))),
   };
 }
 
+function settle(error: Error | null | undefined, resolve: () => void, reject: (error: Error) => void): void {
+  if (!error) resolve();
+  else if (codeOf(error) === "EPIPE") reject(new ReaderGone());
+  else reject(new BlackboardError("unavailable", `cannot write the output: ${reasonOf(error)}`));
+}
+
 async function confirm(question: string): Promise<boolean> {
-  if (process.stderr.isTTY !== true) {
+  if (!isatty(2)) {
     throw usageError("cannot ask, because stderr is not the terminal", "--yes if it is meant");
   }
   const reader = createInterface({ input: process.stdin, output: process.stderr });

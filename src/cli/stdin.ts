@@ -1,5 +1,6 @@
 /** Standard input and files as bytes: bounded, and never a guess where there is nothing to read. */
 import { createReadStream, fstatSync, readFileSync, readlinkSync } from "node:fs";
+import { isatty } from "node:tty";
 import { codeOf, reasonOf, usageError } from "../core/errors.ts";
 import type { Input } from "./command.ts";
 
@@ -8,7 +9,7 @@ const MAX_BYTES = 512 * 1024 * 1024;
 
 export function processInput(): Input {
   return {
-    isTerminal: process.stdin.isTTY === true,
+    isTerminal: isatty(0),
     async all() {
       checkReadable();
       return collectBytes("standard input", process.stdin);
