@@ -5,7 +5,8 @@
  * `names.ts`. Patterns are whole too, the prefix's own glob characters escaped.
  *
  * Every method
- * - ends within the store's `timeoutMs`, whatever the server or a lock does; `keys` and `follow` bound each step by it;
+ * - ends within the store's `timeoutMs`, whatever the server or a lock does, the first one together with the opening of the
+ *   store; `keys` and `follow` bound each step by it;
  * - throws `BlackboardError`: `unavailable` if nothing was changed, `unknown` if a change was sent and no answer
  *   came, `conflict` for a wrong type or an overflow, `config` for credentials or settings the store refuses,
  *   `usage` for a value over the limit. No message holds a value, a payload or a password;
@@ -105,8 +106,8 @@ export interface Backend {
 
   /**
    * Follows channels from now on: every message logged, or sent by a foreign client, after `ready` comes exactly
-   * once, in order within a store. If the store goes away the follower says so, comes back by itself, and takes from the
-   * log what it missed.
+   * once, in order within a store. If the store goes away the follower says so, comes back by itself, takes from the
+   * log what it missed, and says whether retention had dropped some of that (`lost`).
    */
   follow(selection: Selection, options: FollowOptions): Follower;
 
@@ -122,7 +123,10 @@ export interface Backend {
   /** Which store answers and why, and the facts of every store that is in use. */
   status(): Promise<BackendStatus>;
 
-  /** Lets go of files, sockets and timers; ends every follower. Safe to call twice; nothing may be called after. */
+  /**
+   * Lets go of files, sockets and timers; ends every follower and waits for no server. Safe to call twice. Nothing may be
+   * called after: it is refused, and `follow` then rejects `ready`.
+   */
   close(): Promise<void>;
 }
 

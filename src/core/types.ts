@@ -73,12 +73,16 @@ export interface Selection {
 export type FollowState =
   /** The store is away; messages will be caught up from the log when it is back. */
   | { readonly state: "away"; readonly store: StoreName; readonly reason: string }
-  /** It is back; `recovered` messages were sent meanwhile and follow now. */
+  /**
+   * It is back; `recovered` messages were sent meanwhile and follow now. `lost`: others were sent too, and retention has
+   * dropped them already, so that nobody can have them any more.
+   */
   | {
       readonly state: "back";
       readonly store: StoreName;
       readonly awayMs: number;
       readonly recovered: number;
+      readonly lost: boolean;
     };
 
 /** A channel with retained messages or live followers. */

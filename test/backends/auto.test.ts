@@ -193,11 +193,14 @@ describe("a server that comes and goes", () => {
     await place.run(["set", "k", "v"]);
     await place.run(["publish", "c", "m"]);
     await server.restart();
-    const err = `timmy-bb: ${place.boardFile} holds writes made while redis was away\n`;
+    const err = `timmy-bb: ${place.boardFile} holds writes made while redis was away; read them with --backend memory\n`;
     expect(await place.run(["get", "before"])).toEqual({ exit: 0, out: "1\n", err });
     expect(await place.run(["get", "k"])).toEqual({ exit: 1, out: "", err });
     expect(await place.run(["get", "before", "-q"])).toEqual(done("1\n"));
-    expect(await place.run(["get", "before", "--backend", "redis"])).toEqual(done("1\n"));
+    const onRedis = ["get", "before", "--backend", "redis"];
+    expect(await place.run(onRedis)).toEqual({ exit: 0, out: "1\n", err });
+    expect(await place.run([...onRedis, "-q"])).toEqual(done("1\n"));
+    expect(await place.run(["get", "k", "--backend", "memory"])).toEqual(done("v\n"));
     const { out } = await place.run(["status", "--json"]);
     const status = JSON.parse(out) as { store: string; stores: { store: string; unsynced: number }[] };
     expect(status.store).toBe("redis");
@@ -256,7 +259,7 @@ describe("a server that comes and goes", () => {
     await until("redis again", async () => (await board.getText("k")) === "on redis", LONG_MS);
     expect(notices).toEqual([
       expect.stringMatching(/^cannot reach .* instead$/),
-      expect.stringMatching(/holds writes made while redis was away$/),
+      expect.stringMatching(/holds writes made while redis was away; read them with --backend memory$/),
     ]);
   });
 
@@ -378,6 +381,25 @@ describe("a server that comes and goes", () => {
       expect(err).toMatch(/timmy-bb: timed out after 300ms\n$/);
       server.resume();
     });
+
+    test.each([
+      ["a signal", [], "SIGTERM", 143],
+      ["--wait", ["--wait", "600ms"], null, 3],
+    ] as const)(
+      "a server that went silent does not hold up the end (%s)",
+      async (_what, args, signal, code) => {
+        const place = auto(server.url);
+        server.pause();
+        const patient = ["subscribe", "c", "-f", "--timeout", "1h", ...args];
+        const follower = place.start(patient, { timeoutMs: LONG_MS });
+        if (signal !== null) {
+          await until("it to follow", () => existsSync(place.boardFile), LONG_MS);
+          follower.process.kill(signal);
+        }
+        expect((await follower.ended).exitCode).toBe(code);
+        server.resume();
+      },
+    );
 
     test("a follower whose readiness nobody awaits fails in its loop, not as an unhandled rejection", async () => {
       const place = auto(server.url);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import { COMMANDS } from "../../src/cli/commands/index.ts";
 import { getRedisServer } from "../helpers/get-redis-server.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { until } from "../helpers/until.ts";
@@ -70,6 +71,14 @@ test("an exact image, this machine only, a password or nothing, and data that st
   expect(Object.keys(compose.volumes)).toEqual(["data"]);
   const example = readFileSync(join(DIRECTORY, ".env.example"), "utf8");
   expect(example).toMatch(/^TIMMY_BB_REDIS_PASSWORD=$/m); // empty, so that a forgotten one is noticed
+});
+
+test("its README names no command that does not exist", () => {
+  const readme = readFileSync(join(DIRECTORY, "README.md"), "utf8");
+  const code = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block).join("\n");
+  const named = [...code.matchAll(/^timmy-bb (\S+)/gm)].map(([, name = ""]) => name);
+  expect(named.length).toBeGreaterThan(1);
+  expect(named.filter((name) => !COMMANDS.has(name))).toEqual([]);
 });
 
 test("a shell variable is never Compose's: every other $ is doubled", () => {

@@ -7,6 +7,9 @@ import { until } from "../helpers/until.ts";
 const ROOT = "timmy-bb:{timmy}:";
 const INT64_MAX = 9_223_372_036_854_775_807n;
 const INT64_MIN = -9_223_372_036_854_775_808n;
+const OVERFLOW = { kind: "conflict", message: "the sum is over 64 bits", hint: undefined };
+const HINT = "incr works on decimal integers without blanks or leading zeros";
+const NOT_AN_INTEGER = { kind: "conflict", message: "the value is not a 64-bit integer", hint: HINT };
 let server: RedisServer;
 
 beforeAll(async () => {
@@ -167,14 +170,14 @@ test("what is left of keys that a foreign client deleted is swept away", async (
 test("numbers at the edges of 64 bits, exactly", async () => {
   const store = await openBoard(server.url);
   expect(await store.incr("timmy:n", INT64_MAX, "me")).toBe(INT64_MAX);
-  await expect(store.incr("timmy:n", 1n, "me")).rejects.toMatchObject({ kind: "conflict" });
+  await expect(store.incr("timmy:n", 1n, "me")).rejects.toMatchObject(OVERFLOW);
   expect(await store.incr("timmy:n", -1n, "me")).toBe(INT64_MAX - 1n);
   expect(await server.cli("get", "timmy:n")).toBe(String(INT64_MAX - 1n));
   expect(await store.incr("timmy:m", INT64_MIN, "me")).toBe(INT64_MIN);
-  await expect(store.incr("timmy:m", -1n, "me")).rejects.toMatchObject({ kind: "conflict" });
+  await expect(store.incr("timmy:m", -1n, "me")).rejects.toMatchObject(OVERFLOW);
   for (const text of ["01", " 1", "1.0", "", "-0", "x", "9223372036854775808"]) {
     await server.cli("set", "timmy:bad", text);
-    await expect(store.incr("timmy:bad", 1n, "me")).rejects.toMatchObject({ kind: "conflict" });
+    await expect(store.incr("timmy:bad", 1n, "me")).rejects.toMatchObject(NOT_AN_INTEGER);
     expect(await server.cli("get", "timmy:bad")).toBe(text);
   }
   expect(await changes()).toEqual(["set timmy:n", "set timmy:n", "set timmy:m"]);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { RedisStore } from "../../src/backends/redis/index.ts";
 import { bytes, follow, openBoard, plainly, texts } from "../helpers/redis-board.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
+import { until } from "../helpers/until.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../docs/redis-layout.md"), "utf8");
 const ROOT = "timmy-bb:{timmy}:";
@@ -94,23 +95,66 @@ test("ids, fingerprints and entries are as described", async () => {
     ]);
     expect(entry[9]).toBe(size <= 65_536 ? "value" : undefined);
   }
+  const first = await store.publish("timmy:c", bytes("x"), "me");
+  const number = await server.cli("get", `${ROOT}id`);
+  const { id } = await store.publish("timmy:c", bytes("y"), "you");
+  const entries = (await server.cli("xrange", `${ROOT}channel:timmy:c`, "-", "+")).split("\n");
+  const fields = (payload: string, by: string, before: string) => [
+    "payload",
+    payload,
+    "by",
+    by,
+    "before",
+    before,
+  ];
+  expect(entries).toEqual([first.id, ...fields("x", "me", "0"), id, ...fields("y", "you", number)]);
 });
 
-test("a user with the rights of the page can do everything, and no key of another board", async () => {
+/** The store of a user who has the rights of the page, and nobody else's. */
+async function asAgent(): Promise<RedisStore> {
   const rights = /^ACL SETUSER agent (.*)$/m.exec(PAGE)?.[1] ?? "";
-  await server.cli("acl", "setuser", "agent", ...rights.split(" "));
-  const store = await openBoard(server.url.replace("//", "//agent:password@"));
-  const { take } = await follow(store, { channels: ["timmy:c"], patterns: ["timmy:p*"] });
+  await server.cli("acl", "setuser", "agent", "reset", ...rights.split(" "));
+  return openBoard(server.url.replace("//", "//agent:password@"), {
+    history: { messagesPerChannel: 1, changes: 10, maxAgeMs: 60_000 },
+  });
+}
+
+test("a user with the rights of the page can do everything, and no key of another board", async () => {
+  const store = await asAgent();
+  const { take, states } = await follow(store, { channels: ["timmy:c"], patterns: ["timmy:p*", "timmy:*q"] });
   await store.set("timmy:k", bytes("v"), { ...plainly, ttlMs: 60_000 });
+  await store.set("timmy:k", bytes("w"), { ...plainly, condition: { if: "value", value: bytes("v") } });
   await store.incr("timmy:n", 1n, "me");
-  await store.expire("timmy:k", null);
-  await store.publish("timmy:pc", bytes("x"), "me");
-  expect(texts(await take(1))).toEqual(["x"]);
+  expect(await store.expire("timmy:k", 60_000)).toBe(true);
+  expect(await store.ttl("timmy:k")).toBeGreaterThan(0);
+  expect(await store.exists(["timmy:k", "timmy:x"])).toBe(1);
+  for (const text of ["x", "y"]) await store.publish("timmy:pq", bytes(text), "me");
+  expect(texts(await take(2))).toEqual(["x", "y"]);
+  await server.cli("client", "kill", "type", "pubsub");
+  await until("the follower to be back", () => states.length === 2);
   expect(await store.describe(["timmy:k"])).toMatchObject([{ by: "me", size: 1 }]);
   expect(await store.channels("timmy:*")).toHaveLength(2);
   expect((await store.status()).stores[0]?.keys).toBe(2);
+  expect((await store.get("timmy:k"))?.toString()).toBe("w");
   for await (const batch of store.keys("timmy:*")) expect(await store.del(batch, { agent: "me" })).toBe(2);
   for (const forbidden of [store.get("other:k"), store.set("other:k", bytes("x"), plainly)]) {
     await expect(forbidden).rejects.toMatchObject({ kind: "config" });
   }
+});
+
+test.each([
+  "flushall",
+  "flushdb",
+  "swapdb 0 1",
+  "keys *",
+  "config get *",
+  "debug sleep 0",
+  "script flush",
+  "client kill type normal",
+  "acl list",
+  "shutdown",
+])("and is refused %s", async (command) => {
+  await asAgent();
+  const login = ["--user", "agent", "--pass", "password", "--no-auth-warning"];
+  expect(await server.cli(...login, ...command.split(" "))).toMatch(/^NOPERM|^ERR DEBUG command not allowed/);
 });

@@ -1,52 +1,13 @@
 /** Followers whose server goes away and comes back. */
-import { connect, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { createRedis, UnreachableError } from "../../src/backends/redis/index.ts";
 import type { FollowState } from "../../src/core/types.ts";
 import { bytes, follow, openBoard, redisOptions, taker, texts } from "../helpers/redis-board.ts";
-import { RedisServer, type RedisServerOptions } from "../helpers/redis-server.ts";
 import { until, within } from "../helpers/until.ts";
+import { cuttableLine, start } from "./redis-world.ts";
 
 /** What was missed and is no longer kept is lost, which is not what these tests are about. */
 const KEEPING_ALL = { history: { messagesPerChannel: 1_000_000, changes: 10, maxAgeMs: 86_400_000 } };
-
-/** A way to the server that can be cut and mended, while others go on using the server. */
-async function cuttableLine(port: number): Promise<{ port: number; cut(): void; mend(): void }> {
-  const sockets = new Set<Socket>();
-  let whole = true;
-  const server = createServer((near) => {
-    const far = connect(port, "127.0.0.1");
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(one);
-      one.on("error", () => other.destroy()).on("close", () => other.destroy());
-      one.pipe(other);
-    }
-    if (!whole) near.destroy();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const cut = (): void => {
-    whole = false;
-    for (const socket of sockets) socket.destroy();
-  };
-  onTestFinished(() => {
-    cut();
-    server.close();
-  });
-  const address = server.address();
-  const mend = (): void => {
-    whole = true;
-  };
-  return { port: typeof address === "object" ? (address?.port ?? 0) : 0, cut, mend };
-}
-
-async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const server = await RedisServer.start(options);
-  onTestFinished(() => server.stop());
-  return server;
-}
 
 test("a follower whose connection is cut in the middle of a stream misses nothing and repeats nothing", async () => {
   const server = await start();
@@ -116,7 +77,13 @@ test("a server that is killed and comes back with its append-only file", async (
   await until("the follower to say so", () => states.length === 2);
   expect(states).toEqual([
     { state: "away", store: "redis", reason: "the connection was lost" },
-    { state: "back", store: "redis", awayMs: expect.any(Number), recovered: expect.any(Number) },
+    {
+      state: "back",
+      store: "redis",
+      awayMs: expect.any(Number),
+      recovered: expect.any(Number),
+      lost: false,
+    },
   ]);
 });
 

@@ -1,12 +1,13 @@
 /** Every row of the exit table, by a real call, on both stores where it applies: code, stdout and what is said. */
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { EXITS, type ExitName } from "../../src/cli/exit.ts";
 import { BIN } from "../helpers/cli.ts";
-import { killProcesses, start } from "../helpers/processes.ts";
+import { withServer } from "../helpers/file-server.ts";
+import { start } from "../helpers/processes.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
-import { removeTempDirs, tempDir } from "../helpers/temp.ts";
+import { tempDir } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
 import { done, type Said, said, Workplace } from "../helpers/workplace.ts";
 
@@ -14,13 +15,8 @@ import { done, type Said, said, Workplace } from "../helpers/workplace.ts";
 vi.setConfig({ maxConcurrency: 3 });
 
 let server: RedisServer;
-beforeAll(async () => {
-  server = await RedisServer.start();
-});
-afterAll(async () => {
-  killProcesses();
-  await server.stop();
-  removeTempDirs();
+withServer((started) => {
+  server = started;
 });
 
 const proven = new Set<ExitName>();

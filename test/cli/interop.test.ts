@@ -3,10 +3,10 @@
  * other's messages exactly once. The foreign clients are redis-cli and a bare socket that speaks RESP.
  */
 import { connect, type Socket } from "node:net";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { killProcesses, start } from "../helpers/processes.ts";
-import { RedisServer } from "../helpers/redis-server.ts";
-import { removeTempDirs } from "../helpers/temp.ts";
+import { describe, expect, test, vi } from "vitest";
+import { withServer } from "../helpers/file-server.ts";
+import { start } from "../helpers/processes.ts";
+import type { RedisServer } from "../helpers/redis-server.ts";
 import { until } from "../helpers/until.ts";
 import { done, Workplace } from "../helpers/workplace.ts";
 
@@ -14,13 +14,8 @@ import { done, Workplace } from "../helpers/workplace.ts";
 vi.setConfig({ maxConcurrency: 3 });
 
 let server: RedisServer;
-beforeAll(async () => {
-  server = await RedisServer.start();
-});
-afterAll(async () => {
-  killProcesses();
-  await server.stop();
-  removeTempDirs();
+withServer((started) => {
+  server = started;
 });
 
 /** Speaks RESP with its own hands. */

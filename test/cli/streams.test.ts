@@ -1,10 +1,9 @@
 /** Standard input and output as scripts have them: closed, empty, full, cut off, large, and one line at a time. */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { killProcesses } from "../helpers/processes.ts";
+import { describe, expect, test, vi } from "vitest";
+import { withServer } from "../helpers/file-server.ts";
 import { onTerminal, Terminal } from "../helpers/pty.ts";
-import { RedisServer } from "../helpers/redis-server.ts";
-import { removeTempDirs } from "../helpers/temp.ts";
+import type { RedisServer } from "../helpers/redis-server.ts";
 import { until } from "../helpers/until.ts";
 import { done, Workplace } from "../helpers/workplace.ts";
 
@@ -12,13 +11,8 @@ import { done, Workplace } from "../helpers/workplace.ts";
 vi.setConfig({ maxConcurrency: 3 });
 
 let server: RedisServer;
-beforeAll(async () => {
-  server = await RedisServer.start();
-});
-afterAll(async () => {
-  killProcesses();
-  await server.stop();
-  removeTempDirs();
+withServer((started) => {
+  server = started;
 });
 
 const MEBIBYTE = 1_048_576;

@@ -1,9 +1,8 @@
 /** On a terminal: tables, colour, the question before `clear`, and stored text that must not reach it unescaped. */
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { killProcesses } from "../helpers/processes.ts";
+import { describe, expect, test, vi } from "vitest";
+import { withServer } from "../helpers/file-server.ts";
 import { onTerminal, Terminal } from "../helpers/pty.ts";
-import { RedisServer } from "../helpers/redis-server.ts";
-import { removeTempDirs } from "../helpers/temp.ts";
+import type { RedisServer } from "../helpers/redis-server.ts";
 import { until } from "../helpers/until.ts";
 import { done, Workplace } from "../helpers/workplace.ts";
 
@@ -11,13 +10,8 @@ import { done, Workplace } from "../helpers/workplace.ts";
 vi.setConfig({ maxConcurrency: 3 });
 
 let server: RedisServer;
-beforeAll(async () => {
-  server = await RedisServer.start();
-});
-afterAll(async () => {
-  killProcesses();
-  await server.stop();
-  removeTempDirs();
+withServer((started) => {
+  server = started;
 });
 
 const PLAIN = { NO_COLOR: "1" };

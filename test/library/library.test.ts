@@ -1,23 +1,18 @@
 /** The library as programs use it, from dist, on both stores. What the stores promise is the conformance suite's. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { FollowState, Message } from "../../src/index.ts";
+import { withServer } from "../helpers/file-server.ts";
 import { LIBRARY, library } from "../helpers/library.ts";
-import { killProcesses, start } from "../helpers/processes.ts";
+import { start } from "../helpers/processes.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
-import { removeTempDirs } from "../helpers/temp.ts";
 import { until, within } from "../helpers/until.ts";
 import { done, said, Workplace } from "../helpers/workplace.ts";
 
 let server: RedisServer;
-beforeAll(async () => {
-  server = await RedisServer.start();
-});
-afterAll(async () => {
-  killProcesses();
-  await server.stop();
-  removeTempDirs();
+withServer((started) => {
+  server = started;
 });
 
 /** A program in its own process, with the library as `library` and what the place says as its environment. */
@@ -348,7 +343,7 @@ describe("opening", () => {
     await until("both words", () => states.length === 2, 20_000);
     expect(states).toEqual([
       { state: "away", store: "redis", reason: expect.stringMatching(/./) },
-      { state: "back", store: "redis", awayMs: expect.any(Number), recovered: 0 },
+      { state: "back", store: "redis", awayMs: expect.any(Number), recovered: 0, lost: false },
     ]);
     await follower.close();
   });

@@ -15,7 +15,7 @@ import type {
 import { BlackboardError } from "../../core/errors.ts";
 import type { BackendStatus, Bytes, FollowState, Selection } from "../../core/types.ts";
 import { hasUnsynced } from "../memory/unsynced.ts";
-import type { BackendSettings } from "../open.ts";
+import { type BackendSettings, unsyncedNotice } from "../open.ts";
 import { UnreachableError } from "../redis/errors.ts";
 import { createRedis, type RedisStore } from "../redis/index.ts";
 import { followBoth } from "./follow.ts";
@@ -208,7 +208,7 @@ class AutoBackend implements Backend {
   #tellOfUnsynced(): void {
     if (this.#toldOfUnsynced) return;
     this.#toldOfUnsynced = true;
-    if (!hasUnsynced(this.#settings.memoryPath)) return;
-    this.#settings.onNotice(`${this.#settings.memoryPath} holds writes made while redis was away`);
+    const notice = unsyncedNotice(this.#settings.memoryPath);
+    if (notice !== null) this.#settings.onNotice(notice);
   }
 }

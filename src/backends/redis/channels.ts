@@ -25,8 +25,9 @@ export function listChannels(
   layout: Layout,
   maxAgeMs: number,
   pattern: string,
+  deadline = link.deadline(),
 ): Promise<readonly ChannelFacts[]> {
-  return link.run("read", async (connection) => {
+  const list = async (connection: Connection): Promise<readonly ChannelFacts[]> => {
     const [retained, listened, patterns] = await Promise.all([
       retainedChannels(connection, layout, maxAgeMs, pattern),
       listenedChannels(connection, pattern),
@@ -39,7 +40,8 @@ export function listChannels(
       followers: (listened.get(channel) ?? 0) + followersByPattern(patterns, channel),
       lastId: retained.get(channel)?.lastId ?? null,
     }));
-  });
+  };
+  return link.run("read", list, deadline);
 }
 
 /** Channels whose log has something, by its length and newest entry. */
@@ -69,6 +71,7 @@ export async function newestNumbers(
   layout: Layout,
   above: number,
 ): Promise<ReadonlyMap<string, number>> {
+  if (above === Infinity) return new Map();
   const range = [layout.channels, `(${above}`, "+inf", "withscores"] as const;
   const pairs = asPairs(await connection.call("zrangebyscore", ...range));
   return new Map(pairs.map(([channel, number]) => [toName(channel), asNumber(number)]));

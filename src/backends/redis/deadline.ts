@@ -3,12 +3,20 @@
 /** Thrown when a bound is reached. Internal: it never leaves this folder. */
 export class DeadlineError extends Error {}
 
-/** A moment by which something must be done. */
-export class Deadline {
-  readonly #end: number;
+/** Thrown when nobody waits any more. Internal: it never leaves this folder. */
+export class AbortedError extends Error {}
 
-  constructor(withinMs: number) {
-    this.#end = performance.now() + withinMs;
+/** A moment by which something must be done, unless a signal says before that nobody waits for it any more. */
+export class Deadline {
+  /** What it was at the beginning, for people. */
+  readonly withinMs: number;
+  readonly #end: number;
+  readonly #signal: AbortSignal | null;
+
+  constructor(withinMs: number, signal: AbortSignal | null = null, end = performance.now() + withinMs) {
+    this.withinMs = withinMs;
+    this.#end = end;
+    this.#signal = signal;
   }
 
   /** Milliseconds left, never less than 0. */
@@ -16,16 +24,40 @@ export class Deadline {
     return Math.max(0, this.#end - performance.now());
   }
 
-  /** @throws DeadlineError if the work is not done in time; the work itself goes on, its outcome unobserved */
+  get aborted(): boolean {
+    return this.#signal?.aborted ?? false;
+  }
+
+  /** The same moment for somebody else, who has another signal. */
+  for(signal: AbortSignal): Deadline {
+    return new Deadline(this.withinMs, signal, this.#end);
+  }
+
+  /** A little more time. */
+  later(ms: number): Deadline {
+    return new Deadline(this.withinMs, this.#signal, this.#end + ms);
+  }
+
+  /** Only so much of the time that is left. */
+  share(part: number): Deadline {
+    return new Deadline(this.withinMs, this.#signal, performance.now() + this.leftMs * part);
+  }
+
+  /** @throws DeadlineError or AbortedError; the work itself then goes on, its outcome unobserved */
   async race<Result>(work: Promise<Result>): Promise<Result> {
     let timer: NodeJS.Timeout | undefined;
+    let abort = (): void => undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => afterOnePoll(() => reject(new DeadlineError("too late"))), this.leftMs);
+      abort = () => reject(new AbortedError("nobody waits any more"));
     });
+    this.#signal?.addEventListener("abort", abort);
+    if (this.aborted) abort();
     try {
-      return await Promise.race([work, late]);
+      return await Promise.race([late, work]);
     } finally {
       clearTimeout(timer);
+      this.#signal?.removeEventListener("abort", abort);
       work.catch(() => undefined); // if it was too late, its failure has no one left to tell
     }
   }

@@ -6,10 +6,12 @@
 import type { BlackboardError } from "../../core/errors.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import { ConnectError, Connection } from "./connection.ts";
-import { Deadline, DeadlineError } from "./deadline.ts";
+import { AbortedError, type Deadline, DeadlineError } from "./deadline.ts";
 import {
   ConnectionLostError,
+  closedError,
   connectFailure,
+  noAnswerWithin,
   plainInsteadOfTls,
   protocolFailure,
   replyToError,
@@ -28,20 +30,21 @@ const TLS_SHARE = 0.75;
 const MAX_REDIRECTS = 3;
 
 /**
- * Connects and logs in, all within the given milliseconds (loading the driver not counted).
- * @throws UnreachableError if nobody answered; BlackboardError `config` or `unavailable` if somebody did
+ * Connects and logs in, all by the given moment.
+ * @throws UnreachableError if nobody answered; BlackboardError `config` or `unavailable` if somebody did, and `usage`
+ * if the board was closed meanwhile
  */
-export async function dial(address: RedisAddress, layout: Layout, withinMs: number): Promise<Connection> {
+export async function dial(address: RedisAddress, layout: Layout, deadline: Deadline): Promise<Connection> {
   let connection = await Connection.to(address);
-  const deadline = new Deadline(address.tls ? withinMs * TLS_SHARE : withinMs);
+  const greeting = address.tls ? deadline.share(TLS_SHARE) : deadline;
   for (let redirects = 0; ; redirects++) {
     try {
-      await deadline.race(greet(connection, address, layout));
+      await greeting.race(greet(connection, address, layout));
       return connection;
     } catch (error) {
       connection.destroy();
       const node = redirects < MAX_REDIRECTS && layout.hasHashTag ? movedTo(error, address) : null;
-      if (node === null) throw await explain(error, connection, address, withinMs);
+      if (node === null) throw await explain(error, connection, address, deadline);
       connection = await Connection.to(node);
     }
   }
@@ -71,10 +74,10 @@ function movedTo(error: unknown, address: RedisAddress): RedisAddress | null {
 }
 
 /** Sends a PING, and no secret. */
-async function answersInTheClear(address: RedisAddress, withinMs: number): Promise<boolean> {
+async function answersInTheClear(address: RedisAddress, deadline: Deadline): Promise<boolean> {
   const connection = await Connection.to({ ...address, tls: false });
   try {
-    await new Deadline(withinMs).race(connection.connect().then(() => connection.call("ping")));
+    await deadline.race(connection.connect().then(() => connection.call("ping")));
     return true;
   } catch (error) {
     return error instanceof ServerReplyError;
@@ -87,10 +90,11 @@ async function explain(
   error: unknown,
   connection: Connection,
   address: RedisAddress,
-  withinMs: number,
+  deadline: Deadline,
 ): Promise<unknown> {
   const { shown, tls } = address;
-  if (error instanceof DeadlineError) return silence(address, withinMs);
+  if (error instanceof AbortedError) return closedError();
+  if (error instanceof DeadlineError) return silence(address, deadline);
   if (error instanceof ServerReplyError) return refusal(error, shown);
   if (connection.spokeGibberish) return protocolFailure(shown);
   if (error instanceof ConnectError) return connectFailure(error.code, shown, tls);
@@ -98,10 +102,11 @@ async function explain(
   return error;
 }
 
-async function silence(address: RedisAddress, withinMs: number): Promise<BlackboardError> {
-  const plain = address.tls && (await answersInTheClear(address, withinMs * (1 - TLS_SHARE)));
+async function silence(address: RedisAddress, deadline: Deadline): Promise<BlackboardError> {
+  const plain = address.tls && (await answersInTheClear(address, deadline));
+  if (deadline.aborted) return closedError();
   if (plain) return plainInsteadOfTls(address.shown);
-  return new UnreachableError(address.shown, `no answer within ${Math.round(withinMs)} ms`);
+  return new UnreachableError(address.shown, noAnswerWithin(deadline));
 }
 
 /** An `ERR` without a meaning of its own comes from something that is not the Redis we know. */

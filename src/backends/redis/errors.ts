@@ -40,6 +40,15 @@ export class ServerReplyError extends Error {
   }
 }
 
+/** The board was closed, before or meanwhile; whatever was asked for was not begun. */
+export function closedError(): BlackboardError {
+  return new BlackboardError("usage", "the board is closed");
+}
+
+export function noAnswerWithin({ withinMs }: { readonly withinMs: number }): string {
+  return `no answer within ${Math.round(withinMs)} ms`;
+}
+
 /** The connection ended under a request, for whatever reason. Internal: it never leaves this folder. */
 export class ConnectionLostError extends Error {}
 
@@ -82,16 +91,30 @@ const BY_TEXT: ReadonlyArray<readonly [pattern: RegExp, meaning: Meaning]> = [
   ],
   [/max number of clients/, ["unavailable", "takes no more clients", "raise its maxclients"]],
   [/invalid bulk length/, ["usage", "refused the value: it is over its proto-max-bulk-len"]],
-  [/not an integer|not a valid integer/, ["conflict", "does not hold a 64-bit decimal integer there"]],
-  [/would overflow/, ["conflict", "cannot hold that sum: it does not fit in 64 bits"]],
   [/string exceeds maximum|too large to be stored/, ["usage", "refused the value: it is too large"]],
   [/unknown command|syntax error/i, ["config", "is too old", "timmy-bb needs Redis 6.2 or Valkey 7.2"]],
 ];
 
+/** Replies about the value, not about the server: in the words of the memory store. */
+const ABOUT_VALUE: ReadonlyArray<readonly [pattern: RegExp, sentence: string, hint?: string]> = [
+  [
+    /not an integer|not a valid integer/,
+    "the value is not a 64-bit integer",
+    "incr works on decimal integers without blanks or leading zeros",
+  ],
+  [/would overflow/, "the sum is over 64 bits"],
+];
+
 /** An error reply, for people. */
 export function replyToError(reply: ServerReplyError, shown: string): BlackboardError {
+  const about = ABOUT_VALUE.find(([pattern]) => pattern.test(reply.text));
+  if (about !== undefined) return toError("conflict", about[1], about[2]);
   const [kind, sentence, hint] = meaningOf(reply);
-  return new BlackboardError(kind, `${shown} ${sentence}`, hint === undefined ? {} : { hint });
+  return toError(kind, `${shown} ${sentence}`, hint);
+}
+
+function toError(kind: ErrorKind, message: string, hint: string | undefined): BlackboardError {
+  return new BlackboardError(kind, message, hint === undefined ? {} : { hint });
 }
 
 function meaningOf(reply: ServerReplyError): Meaning {

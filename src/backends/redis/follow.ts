@@ -11,14 +11,16 @@ import { BlackboardError } from "../../core/errors.ts";
 import { msToNumber } from "../../core/ids.ts";
 import { Queue } from "../../core/queue.ts";
 import type { FollowState, Message, Selection } from "../../core/types.ts";
-import { readMissed } from "./catch-up.ts";
+import { type Missed, readMissed } from "./catch-up.ts";
 import type { Link } from "./link.ts";
 import { Session, type SessionPlace } from "./session.ts";
 import { type Delivery, Subscription } from "./subscription.ts";
 
 /** Where a follower follows. The link reads the logs: a subscriber's own connection cannot. */
-export interface FollowPlace extends SessionPlace {
+export interface FollowPlace extends Omit<SessionPlace, "after"> {
   readonly link: Link;
+  /** How long the server may be silent. */
+  readonly timeoutMs: number;
 }
 
 export interface FollowStart {
@@ -30,6 +32,8 @@ export interface FollowStart {
 /** Pauses between attempts to come back, in milliseconds; doubled each time, and cut by up to half at random. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2000;
+
+const NOTHING: Missed = { deliveries: [], lost: false };
 
 /** Starts at once; the iteration takes what has come. */
 export function startFollower(place: FollowPlace, selection: Selection, start: FollowStart): RedisFollower {
@@ -105,6 +109,7 @@ export class RedisFollower implements Follower {
       this.#leave(await over);
       return true;
     } catch (error) {
+      if (this.#stop.signal.aborted) return false;
       if (!this.#canWait(error)) throw error;
       this.#leave(error.message);
       return false;
@@ -115,10 +120,13 @@ export class RedisFollower implements Follower {
   }
 
   async #open(): Promise<Session> {
+    const { link } = this.#place;
+    link.checkOpen();
     this.#heldBack = [];
-    const session = await Session.open(this.#place, this.#subscription, (delivery) =>
-      this.#receive(delivery),
-    );
+    const deliver = (delivery: Delivery): void => this.#receive(delivery);
+    const deadline = link.deadline(this.#stop.signal);
+    const place = { ...this.#place, after: this.#awaySince === null ? Infinity : (this.#last ?? 0) };
+    const session = await Session.open(place, this.#subscription, deliver, deadline);
     this.#session = session;
     if (this.#stop.signal.aborted) session.close();
     return session;
@@ -127,20 +135,21 @@ export class RedisFollower implements Follower {
   /** From the last message seen to the live ones. */
   async #takeUp(session: Session): Promise<void> {
     const from = this.#positionIn(session);
-    const missed = this.#awaySince === null ? [] : await this.#readMissed(from);
+    const missed = this.#awaySince === null ? NOTHING : await this.#readMissed(session, from);
     this.#last = from;
-    if (this.#awaySince !== null) this.#sayBack(this.#awaySince, missed.length);
+    if (this.#awaySince !== null) this.#sayBack(this.#awaySince, missed);
     this.#awaySince = null;
     const held = this.#heldBack ?? [];
     this.#heldBack = null;
-    for (const delivery of join(missed, held)) this.#receive(delivery);
+    for (const delivery of join(missed.deliveries, held)) this.#receive(delivery);
 
     this.#resolveReady();
   }
 
-  #readMissed(after: number): Promise<readonly Delivery[]> {
+  #readMissed({ newest: before }: Session, after: number): Promise<Missed> {
     const { link, layout } = this.#place;
-    return readMissed(link, layout, this.#subscription, after);
+    const { signal } = this.#stop;
+    return readMissed({ link, layout, subscription: this.#subscription, after, before, signal });
   }
 
   /**
@@ -179,9 +188,9 @@ export class RedisFollower implements Follower {
     this.#start.onState({ state: "away", store: "redis", reason });
   }
 
-  #sayBack(since: number, recovered: number): void {
+  #sayBack(since: number, { deliveries, lost }: Missed): void {
     const awayMs = Math.round(performance.now() - since);
-    this.#start.onState({ state: "back", store: "redis", awayMs, recovered });
+    this.#start.onState({ state: "back", store: "redis", awayMs, recovered: deliveries.length, lost });
   }
 
   async #pause(ms: number): Promise<void> {

@@ -2,6 +2,7 @@
 import { compileGlob, escapeGlob, literalPrefix } from "../../core/glob.ts";
 import { decodeName } from "../../core/names.ts";
 import { isOwn } from "./layout.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Link } from "./link.ts";
 import { asBytes, asList, asText } from "./replies.ts";
 
@@ -18,17 +19,22 @@ export async function* scanKeys(
   for await (const batch of scanSteps(link, pattern)) if (batch.length > 0) yield batch;
 }
 
-/** The same with empty batches, so that whoever wants to stop can do so between any two steps. */
+/**
+ * The same with empty batches, so that whoever wants to stop can do so between any two steps.
+ * @param deadline the bound of all steps together; else each has the store's
+ */
 export async function* scanSteps(
   link: Link,
   pattern: string,
+  deadline?: Deadline,
 ): AsyncGenerator<readonly string[], void, undefined> {
   const seen = new Set<string>();
   const matches = compileGlob(pattern);
   const asked = serverPattern(pattern);
   let cursor = "0";
   do {
-    const step = asList(await link.command("read", "scan", cursor, "match", asked, "count", SCAN_COUNT));
+    const scan = ["scan", cursor, "match", asked, "count", SCAN_COUNT] as const;
+    const step = asList(await link.run("read", (connection) => connection.call(...scan), deadline));
     cursor = asText(step[0]);
     const names = asList(step[1]).map(asBytes).filter(matches).map(decodeName);
     yield names.filter((name) => !isOwn(name) && !seen.has(name) && seen.add(name));

@@ -5,9 +5,16 @@
 import { BlackboardError } from "../../core/errors.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import type { Argument, Connection } from "./connection.ts";
-import { Deadline, DeadlineError } from "./deadline.ts";
+import { AbortedError, Deadline, DeadlineError } from "./deadline.ts";
 import { dial } from "./dial.ts";
-import { ConnectionLostError, replyToError, ServerReplyError, UnreachableError } from "./errors.ts";
+import {
+  ConnectionLostError,
+  closedError,
+  noAnswerWithin,
+  replyToError,
+  ServerReplyError,
+  UnreachableError,
+} from "./errors.ts";
 import type { Layout } from "./layout.ts";
 import type { Reply } from "./replies.ts";
 import type { Script } from "./scripts.ts";
@@ -28,21 +35,30 @@ export class Link {
   readonly #options: LinkOptions;
   #connection: Connection | null = null;
   #dialling: Promise<Connection> | null = null;
-  #closed = false;
+  readonly #closing = new AbortController();
+  /** What `open` took; the next operation has that much less time, for a caller waits for both. */
+  #spentMs = 0;
 
   constructor(options: LinkOptions) {
     this.#options = options;
   }
 
   /**
-   * Makes sure that there is a connection.
+   * Makes sure that there is a connection, ahead of the operation that needs it.
    * @throws UnreachableError if nobody answers within the given milliseconds
    */
-  async connect(withinMs: number): Promise<Connection> {
-    if (this.#closed) throw new BlackboardError("usage", "the board is closed");
+  async open(withinMs: number): Promise<void> {
+    const start = performance.now();
+    await this.connect(new Deadline(withinMs));
+    this.#spentMs = performance.now() - start;
+  }
+
+  /** The connection, made if there is none. @throws UnreachableError if nobody answers in time */
+  async connect(deadline: Deadline): Promise<Connection> {
+    this.checkOpen();
     if (this.#connection?.usable) return this.#connection;
-    this.#dialling ??= this.#dial(withinMs);
-    return this.#bounded(this.#dialling, withinMs);
+    this.#dialling ??= this.#dial(deadline);
+    return this.#bounded(this.#dialling, deadline);
   }
 
   /** One command. */
@@ -67,23 +83,33 @@ export class Link {
    */
   async run<Result>(effect: Effect, work: Work<Result>, deadline = this.deadline()): Promise<Result> {
     for (let attempt = 0; ; attempt++) {
-      const connection = await this.connect(deadline.leftMs);
+      const connection = await this.connect(deadline);
       try {
         return await deadline.race(work(connection));
       } catch (error) {
-        if (attempt > 0 || !this.#mayHaveMoved(error)) throw this.#explain(error, effect, connection);
+        if (attempt > 0 || !this.#mayHaveMoved(error))
+          throw this.#explain(error, effect, connection, deadline);
         this.#drop(connection); // refused before anything was done; dialling again finds the right node
       }
     }
   }
 
-  /** The bound of one operation, for those that take several runs. */
-  deadline(): Deadline {
-    return new Deadline(this.#options.timeoutMs);
+  /** The bound of one operation, or of one step of a long one. */
+  deadline(signal: AbortSignal | null = null): Deadline {
+    const { timeoutMs } = this.#options;
+    const end = performance.now() + timeoutMs - this.#spentMs;
+    this.#spentMs = 0;
+    return new Deadline(timeoutMs, signal, end);
   }
 
+  /** @throws BlackboardError `usage` if it was closed */
+  checkOpen(): void {
+    if (this.#closing.signal.aborted) throw closedError();
+  }
+
+  /** Waits for nobody: what is under way fails. */
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     this.#connection?.destroy();
     this.#connection = null;
   }
@@ -92,10 +118,12 @@ export class Link {
     return this.#options.layout.hasHashTag && error instanceof ServerReplyError && error.code === "MOVED";
   }
 
-  async #dial(withinMs: number): Promise<Connection> {
+  /** For every operation that wants a connection, so only `close` ends it early. */
+  async #dial(deadline: Deadline): Promise<Connection> {
+    const { signal } = this.#closing;
     try {
-      const connection = await dial(this.#options.address, this.#options.layout, withinMs);
-      if (this.#closed) connection.destroy();
+      const connection = await dial(this.#options.address, this.#options.layout, deadline.for(signal));
+      if (signal.aborted) connection.destroy();
       else this.#connection = connection;
       return connection;
     } finally {
@@ -104,16 +132,17 @@ export class Link {
   }
 
   /** A dialling begun by another operation may have a longer bound than this one. */
-  async #bounded(dialling: Promise<Connection>, withinMs: number): Promise<Connection> {
+  async #bounded(dialling: Promise<Connection>, deadline: Deadline): Promise<Connection> {
     try {
-      return await new Deadline(withinMs + DIAL_GRACE_MS).race(dialling);
+      return await deadline.later(DIAL_GRACE_MS).race(dialling);
     } catch (error) {
+      if (error instanceof AbortedError) throw closedError();
       if (!(error instanceof DeadlineError)) throw error;
-      throw new UnreachableError(this.#options.address.shown, `no answer within ${Math.round(withinMs)} ms`);
+      throw new UnreachableError(this.#options.address.shown, noAnswerWithin(deadline));
     }
   }
 
-  #explain(error: unknown, effect: Effect, connection: Connection): unknown {
+  #explain(error: unknown, effect: Effect, connection: Connection, deadline: Deadline): unknown {
     const { shown } = this.#options.address;
     if (error instanceof ServerReplyError) {
       if (error.closesConnection) this.#drop(connection);
@@ -121,8 +150,9 @@ export class Link {
     }
     if (error instanceof DeadlineError) {
       this.#drop(connection); // a late reply must not be taken for the answer to something else
-      return noAnswer(effect, shown, `no answer within ${this.#options.timeoutMs} ms`);
+      return noAnswer(effect, shown, noAnswerWithin(deadline));
     }
+    if (error instanceof AbortedError) return closedError(); // its reply is still read, in its turn, by nobody
     if (error instanceof ConnectionLostError) {
       this.#drop(connection);
       return noAnswer(effect, shown, "the connection was lost");

@@ -118,15 +118,19 @@ local channel, payload, database = ARGV[6], ARGV[7], ARGV[8]
 needs_memory()
 sweep()
 local number = next_number()
+local channels = root .. 'channels'
 if messages_kept > 0 then
   local stream = root .. 'channel:' .. channel
-  redis.call('XADD', stream, 'MAXLEN', '=', messages_kept, id(number), 'payload', payload, 'by', by)
+  -- each entry names the one before it, so that a reader sees whether something went between
+  local before = redis.call('ZSCORE', channels, channel) or 0
+  redis.call('XADD', stream, 'MAXLEN', '=', messages_kept, id(number), 'payload', payload, 'by', by, 'before', text(before))
   redis.call('XTRIM', stream, 'MINID', '=', text(oldest_kept))
   redis.call('PEXPIRE', stream, age_kept)
-  redis.call('ZADD', root .. 'channels', text(number), channel)
-  if lucky then
-    redis.call('ZREMRANGEBYSCORE', root .. 'channels', '-inf', '(' .. text(oldest_kept * 1024))
-  end
+end
+redis.call('ZADD', channels, text(number), channel)
+if lucky then
+  -- a day longer than the messages: a reader who was away that long must still be told that there were some
+  redis.call('ZREMRANGEBYSCORE', channels, '-inf', '(' .. text(math.max(oldest_kept - 86400000, 0) * 1024))
 end
 redis.call('PUBLISH', root .. 'envelope:' .. channel, database .. ' ' .. id(number) .. ' ' .. by)
 local several = redis.call('PUBSUB', 'NUMSUB', root .. 'several')

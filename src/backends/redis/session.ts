@@ -2,10 +2,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { msToNumber } from "../../core/ids.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
+import { newestNumbers } from "./channels.ts";
 import type { Connection } from "./connection.ts";
-import { Deadline, DeadlineError } from "./deadline.ts";
+import { AbortedError, Deadline, DeadlineError } from "./deadline.ts";
 import { dial } from "./dial.ts";
-import { ConnectionLostError, replyToError, ServerReplyError, UnreachableError } from "./errors.ts";
+import {
+  ConnectionLostError,
+  closedError,
+  noAnswerWithin,
+  replyToError,
+  ServerReplyError,
+  UnreachableError,
+} from "./errors.ts";
 import type { Layout } from "./layout.ts";
 import { asList, asNumber } from "./replies.ts";
 import type { Delivery, Subscription } from "./subscription.ts";
@@ -13,49 +21,52 @@ import type { Delivery, Subscription } from "./subscription.ts";
 export interface SessionPlace {
   readonly address: RedisAddress;
   readonly layout: Layout;
-  readonly timeoutMs: number;
+  /** The number of the last entry seen before; infinite if nothing can have been missed. */
+  readonly after: number;
 }
+
+/** The board just before a subscription was in force. */
+type Moment = Pick<Session, "position" | "clock" | "newest">;
 
 export class Session {
   /** The number of the last log entry before the subscription took hold. */
   readonly position: number;
   /** The server's clock then, as the first number of its millisecond. */
   readonly clock: number;
+  /** The newest number of each channel then, where it is greater than `place.after`. */
+  readonly newest: ReadonlyMap<string, number>;
   readonly #connection: Connection;
   #silent = false;
 
-  private constructor(connection: Connection, position: number, clock: number) {
+  private constructor(connection: Connection, moment: Moment) {
     this.#connection = connection;
-    this.position = position;
-    this.clock = clock;
+    this.position = moment.position;
+    this.clock = moment.clock;
+    this.newest = moment.newest;
   }
 
   /**
-   * Connects and subscribes, within twice the bound of an operation; then every delivery goes to `deliver`.
+   * Connects and subscribes, all by the given moment; then every delivery goes to `deliver`.
    * @throws UnreachableError, or another BlackboardError if the server refuses
    */
   static async open(
     place: SessionPlace,
     subscription: Subscription,
     deliver: (delivery: Delivery) => void,
+    deadline: Deadline,
   ): Promise<Session> {
-    const connection = await dial(place.address, place.layout, place.timeoutMs);
+    const connection = await dial(place.address, place.layout, deadline);
     subscription.restart();
     connection.onMessage((...received) => {
       const delivery = subscription.read(...received);
       if (delivery !== null) deliver(delivery);
     });
     try {
-      return await new Deadline(place.timeoutMs).race(subscribe(connection, place.layout, subscription));
+      return new Session(connection, await deadline.race(subscribe(connection, place, subscription)));
     } catch (error) {
       connection.destroy();
-      throw explain(error, place);
+      throw explain(error, place.address.shown, deadline);
     }
-  }
-
-  /** For `open`. */
-  static started(connection: Connection, position: number, clock: number): Session {
-    return new Session(connection, position, clock);
   }
 
   /** Asks the server every so often whether it is there; resolves with why the connection ended. */
@@ -89,25 +100,26 @@ export class Session {
 /** All in one go: a subscriber connection takes no other commands afterwards. */
 async function subscribe(
   connection: Connection,
-  layout: Layout,
+  { layout, after }: SessionPlace,
   subscription: Subscription,
-): Promise<Session> {
+): Promise<Moment> {
   const patterns = subscription.patternArguments;
-  const [time, id] = await Promise.all([
+  const [time, id, newest] = await Promise.all([
     connection.call("time"),
     connection.call("get", layout.id),
+    newestNumbers(connection, layout, after),
     connection.call("subscribe", ...subscription.channelArguments),
     patterns.length === 0 ? null : connection.call("psubscribe", ...patterns),
   ]);
   const [seconds, micros] = asList(time);
   const nowMs = asNumber(seconds) * 1000 + Math.floor(asNumber(micros) / 1000);
-  return Session.started(connection, id === null ? 0 : asNumber(id), msToNumber(nowMs));
+  return { position: id === null ? 0 : asNumber(id), clock: msToNumber(nowMs), newest };
 }
 
-function explain(error: unknown, { address, timeoutMs }: SessionPlace): unknown {
-  if (error instanceof ServerReplyError) return replyToError(error, address.shown);
-  if (error instanceof DeadlineError)
-    return new UnreachableError(address.shown, `no answer within ${timeoutMs} ms`);
-  if (error instanceof ConnectionLostError) return new UnreachableError(address.shown, "connection closed");
+function explain(error: unknown, shown: string, deadline: Deadline): unknown {
+  if (error instanceof AbortedError) return closedError();
+  if (error instanceof ServerReplyError) return replyToError(error, shown);
+  if (error instanceof DeadlineError) return new UnreachableError(shown, noAnswerWithin(deadline));
+  if (error instanceof ConnectionLostError) return new UnreachableError(shown, "connection closed");
   return error;
 }

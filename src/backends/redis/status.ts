@@ -4,6 +4,7 @@ import type { RedisAddress } from "../../core/redis-url.ts";
 import type { StoreStatus } from "../../core/types.ts";
 import { countFollowers, listChannels } from "./channels.ts";
 import type { Connection } from "./connection.ts";
+import type { Deadline } from "./deadline.ts";
 import { scanSteps } from "./keys.ts";
 import type { Layout } from "./layout.ts";
 import type { Link } from "./link.ts";
@@ -12,21 +13,19 @@ import { asText } from "./replies.ts";
 interface StatusOptions {
   readonly address: RedisAddress;
   readonly prefix: string;
-  readonly timeoutMs: number;
   readonly history: { readonly maxAgeMs: number };
 }
 
 export async function readStatus(link: Link, layout: Layout, options: StatusOptions): Promise<StoreStatus> {
   const deadline = link.deadline();
-  await link.connect(deadline.leftMs); // so that the latency is that of a round trip alone
-  const latencyMs = await measureLatency(link);
+  await link.connect(deadline); // so that the latency is that of a round trip alone
+  const latencyMs = await measureLatency(link, deadline);
   const info = await link.run("read", readInfo, deadline);
   const all = options.prefix === "" ? "*" : `${escapeGlob(options.prefix)}:*`;
-  const channels = (await listChannels(link, layout, options.history.maxAgeMs, all)).filter(
-    (one) => one.messages > 0,
-  );
+  const listed = await listChannels(link, layout, options.history.maxAgeMs, all, deadline);
+  const channels = listed.filter((one) => one.messages > 0);
   const followers = await link.run("read", (connection) => countFollowers(connection, layout), deadline);
-  const keys = await countKeys(link, all, deadline.leftMs / 2);
+  const keys = await countKeys(link, all, deadline);
   return {
     store: "redis",
     place: options.address.shown,
@@ -43,23 +42,23 @@ export async function readStatus(link: Link, layout: Layout, options: StatusOpti
   };
 }
 
-async function measureLatency(link: Link): Promise<number> {
+async function measureLatency(link: Link, deadline: Deadline): Promise<number> {
   const start = performance.now();
-  await link.command("read", "ping");
+  await link.run("read", (connection) => connection.call("ping"), deadline);
   return performance.now() - start;
 }
 
-/** Counting stops in time: a status that says "at least" is better than none. */
+/** Counting stops at half of the time left: a status that says "at least" is better than none. */
 async function countKeys(
   link: Link,
   pattern: string,
-  withinMs: number,
+  deadline: Deadline,
 ): Promise<{ count: number; complete: boolean }> {
-  const end = performance.now() + withinMs;
+  const stopAt = deadline.leftMs / 2;
   let count = 0;
-  for await (const batch of scanSteps(link, pattern)) {
+  for await (const batch of scanSteps(link, pattern, deadline)) {
     count += batch.length;
-    if (performance.now() > end) return { count, complete: false };
+    if (deadline.leftMs < stopAt) return { count, complete: false };
   }
   return { count, complete: true };
 }

@@ -107,5 +107,6 @@ function jsonOf({ channel, payload, id, by, at }: Message): Row["json"] {
 
 function describeState(state: FollowState): string {
   if (state.state === "away") return `${state.store} is away (${state.reason}); trying to reconnect`;
-  return `reconnected after ${(state.awayMs / 1000).toFixed(1)}s, ${state.recovered} messages recovered`;
+  const lost = state.lost ? "; others were dropped by retention meanwhile and are lost" : "";
+  return `reconnected after ${(state.awayMs / 1000).toFixed(1)}s, ${state.recovered} messages recovered${lost}`;
 }
