@@ -39,6 +39,6 @@ export async function openBackend(settings: BackendSettings): Promise<Backend> {
 
 /** What whoever uses redis must know of the board file; `null` if nothing. */
 export function unsyncedNotice(memoryPath: string): string | null {
-  if (memoryPath === "" || !hasUnsynced(memoryPath)) return null;
+  if (!hasUnsynced(memoryPath)) return null;
   return `${memoryPath} holds writes made while redis was away; read them with --backend memory`;
 }

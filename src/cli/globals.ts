@@ -17,6 +17,12 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
   { flags: "--debug", about: "stack traces with errors" },
 ];
 
+/** What is understood instead of a call; for help and docs. */
+export const QUESTIONS: readonly Option[] = [
+  { flags: "-h, --help", about: "show help" },
+  { flags: "-V, --version", about: "print the version" },
+];
+
 /** Whether a global option takes a value, by each of its spellings. */
 export const TAKES_VALUE: ReadonlyMap<string, boolean> = new Map(
   GLOBAL_OPTIONS.flatMap(({ flags }) => {

@@ -3,7 +3,7 @@ import { SETTINGS } from "../config/index.ts";
 import type { Command, Option } from "./command.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { EXITS } from "./exit.ts";
-import { GLOBAL_OPTIONS } from "./globals.ts";
+import { GLOBAL_OPTIONS, QUESTIONS } from "./globals.ts";
 
 const MAX_WIDTH = 100;
 
@@ -23,7 +23,7 @@ export function commandHelp(command: Command, columns: number): string {
       width,
     ),
     section("Options", command.options.map(asLine), width),
-    section("Global options", GLOBAL_OPTIONS.map(asLine), width),
+    section("Global options", [...GLOBAL_OPTIONS, ...QUESTIONS].map(asLine), width),
     ["Examples:", ...command.examples.flatMap(({ about, shell }) => [`  # ${about}`, `  ${shell}`])].join(
       "\n",
     ),
@@ -47,7 +47,11 @@ export async function overview(columns: number): Promise<string> {
       commands.map(({ name, summary }) => [name, summary]),
       width,
     ),
-    section("Global options, before or after the command", GLOBAL_OPTIONS.map(asLine), width),
+    section(
+      "Global options, before or after the command",
+      [...GLOBAL_OPTIONS, ...QUESTIONS].map(asLine),
+      width,
+    ),
     section(
       "Exit codes",
       Object.values(EXITS).map(({ code, meaning }) => [String(code), meaning]),

@@ -6,7 +6,7 @@ import { discover } from "./discover.ts";
 import { environmentSettings, unknownVariables } from "./environment.ts";
 import type { Overrides } from "./overrides.ts";
 import { keysOf } from "./overrides.ts";
-import { boardFile, defaultBoardFile, noHome } from "./paths.ts";
+import { boardFile, defaultBoardFile } from "./paths.ts";
 import { SETTING, type SettingKey } from "./settings.ts";
 import type { LoadedSettings, SettingOrigin, Settings, Surroundings } from "./types.ts";
 
@@ -52,15 +52,13 @@ function assemble(choices: Choices, file: string | null, surroundings: Surroundi
   };
 }
 
-/** A path in the file is relative to the file, any other to the working directory. */
-function memoryPath({ path, backend }: Choices, file: string | null, surroundings: Surroundings): string {
+/** A path in the file is relative to the file, any other to the working directory; empty if there is nowhere to be. */
+function memoryPath({ path }: Choices, file: string | null, surroundings: Surroundings): string {
   if (path.value !== null) {
     const base = path.given?.from === "file" && file !== null ? dirname(file) : surroundings.cwd;
     return boardFile(path.value, base, surroundings);
   }
-  const place = defaultBoardFile(surroundings);
-  if (place === null && backend.value !== "redis") throw noHome("to keep the board in");
-  return place ?? "";
+  return defaultBoardFile(surroundings) ?? "";
 }
 
 /**

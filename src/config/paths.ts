@@ -9,7 +9,7 @@ const BOARD_FILE = "board.db";
 /** An absolute path for what somebody wrote: `~/` is the home directory, the rest is relative to `base`. */
 export function expandPath(text: string, base: string, surroundings: Surroundings): string {
   if (text !== "~" && !text.startsWith("~/")) return resolve(base, text);
-  if (surroundings.home === "") throw noHome("to expand ~/");
+  if (surroundings.home === "") throw noHome();
   return join(surroundings.home, text.slice(1));
 }
 
@@ -38,8 +38,8 @@ export function shownPath(file: string, cwd: string): string {
   return inside ? path : file;
 }
 
-export function noHome(purpose: string): BlackboardError {
-  return new BlackboardError("config", `there is no home directory ${purpose}`, {
+function noHome(): BlackboardError {
+  return new BlackboardError("config", "there is no home directory to expand ~/", {
     hint: "set HOME, or set TIMMY_BB_DATA_DIR to the directory that shall hold the board",
   });
 }

@@ -16,7 +16,7 @@ export interface Settings {
   readonly ttlMs: number | null;
   /** In `auto`: use the memory store when redis is unreachable. */
   readonly fallback: boolean;
-  /** The board's file, absolute. Empty only with `backend: redis`, no home directory and no path given. */
+  /** The board's file, absolute. Empty without a home directory, if no path is given. */
   readonly memoryPath: string;
   readonly durability: Durability;
   readonly history: {

@@ -158,6 +158,11 @@ describe("the place of the board file", () => {
   });
 });
 
+test("no place at all, for want of a home directory, is said with the way out", async () => {
+  const failure = { kind: "config", hint: expect.stringContaining("TIMMY_BB_DATA_DIR") };
+  await expect(open("")).rejects.toMatchObject(failure);
+});
+
 test("a directory that can neither be made nor be there is said, not tried for ever", async () => {
   // Node's own recursive mkdir loops there.
   await expect(open("/proc/timmy-bb/deep/board.db")).rejects.toMatchObject({ kind: "config" });

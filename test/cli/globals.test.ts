@@ -183,8 +183,10 @@ describe.concurrent("settings", () => {
     expect(none.err).toMatch(
       /^timmy-bb: there is no home directory .*\nhint: set HOME, or .*TIMMY_BB_DATA_DIR/,
     );
-    const redis = { HOME: "", TIMMY_BB_BACKEND: "redis", TIMMY_BB_URL: server.url };
-    expect(said(await runBare(["set", "cron", "v"], place.dir, redis))).toEqual(done());
+    for (const backend of ["redis", "auto"]) {
+      const redis = { HOME: "", TIMMY_BB_BACKEND: backend, TIMMY_BB_URL: server.url };
+      expect(said(await runBare(["set", "cron", "v"], place.dir, redis))).toEqual(done());
+    }
   });
 });
 

@@ -2,7 +2,7 @@
 import type { Command, Option } from "../../src/cli/command.ts";
 import { COMMANDS } from "../../src/cli/commands/index.ts";
 import { EXITS } from "../../src/cli/exit.ts";
-import { GLOBAL_OPTIONS } from "../../src/cli/globals.ts";
+import { GLOBAL_OPTIONS, QUESTIONS } from "../../src/cli/globals.ts";
 import { usageLine } from "../../src/cli/help.ts";
 import { configReference } from "../../src/config/index.ts";
 
@@ -17,7 +17,7 @@ export async function commandsPage(): Promise<string> {
     ...commands.map(commandSection),
     "## Global options",
     "Before or after the command.",
-    optionTable(GLOBAL_OPTIONS),
+    optionTable([...GLOBAL_OPTIONS, ...QUESTIONS]),
     "## Exit codes",
     table(
       ["code", "meaning"],

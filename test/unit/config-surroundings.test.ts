@@ -1,7 +1,6 @@
 /** What is taken from the surroundings: where the board's file is, and who writes. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { flagOverrides } from "../../src/config/index.ts";
 import { section, world, worldWith } from "./config-world.ts";
 
 test("the board's file: relative to what names it, ~/ expanded, XDG followed", async () => {
@@ -22,14 +21,10 @@ test("the board's file: relative to what names it, ~/ expanded, XDG followed", a
   );
 });
 
-test("without a home directory a board's file must be named, unless no file is used", async () => {
-  const refusal = await world().refusal({ home: "" });
-  expect(refusal.kind).toBe("config");
-  expect(refusal.hint).toContain("TIMMY_BB_DATA_DIR");
+test("without a home directory there is a board's file only if it is named", async () => {
   const named = await world().load({ home: "", env: { TIMMY_BB_DATA_DIR: "/d" } });
   expect(named.settings.memoryPath).toBe("/d/board.db");
-  const unused = await world().load({ home: "", overrides: flagOverrides({ backend: "redis" }) });
-  expect(unused.settings.memoryPath).toBe("");
+  expect((await world().load({ home: "" })).settings.memoryPath).toBe("");
   expect((await worldWith("memory: { path: ~/b }").refusal({ home: "" })).message).toContain(
     "home directory",
   );

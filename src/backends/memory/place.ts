@@ -27,6 +27,7 @@ export interface Identity {
 
 /** Makes directory (0700) and file (0600) where they are missing. @throws BlackboardError `config`, `unavailable` */
 export function preparePlace(path: string): void {
+  if (path === "") throw noPlace();
   makeDirectory(dirname(path));
   const found = lstatOf(path);
   if (found === undefined) createFile(path);
@@ -93,6 +94,13 @@ function checkFile(path: string, stats: Stats): void {
   } catch (cause) {
     throw fromFileSystem(cause, `read and write the board file ${path}`);
   }
+}
+
+/** A user without a home directory, as in a container, who gave no path either. */
+function noPlace(): BlackboardError {
+  return new BlackboardError("config", "there is no home directory to keep the board in", {
+    hint: "set HOME, or set TIMMY_BB_DATA_DIR to the directory that shall hold the board",
+  });
 }
 
 function wrongPlace(message: string): BlackboardError {

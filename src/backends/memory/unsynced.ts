@@ -6,9 +6,9 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { codeOf } from "../../core/errors.ts";
 import { fromFileSystem } from "./faults.ts";
 
-/** Whether the board file at `path` may have unsynced writes. */
+/** Whether the board file at `path` may have unsynced writes; an empty path is no file. */
 export function hasUnsynced(path: string): boolean {
-  return existsSync(markerOf(path));
+  return path !== "" && existsSync(markerOf(path));
 }
 
 /** Sets the marker. Called inside the write transaction, so that a `sync` that ends just then cannot remove it. */

@@ -1,8 +1,8 @@
 /** Listing keys: SCAN, each key once, nothing of our own. */
 import { compileGlob, escapeGlob, literalPrefix } from "../../core/glob.ts";
 import { decodeName } from "../../core/names.ts";
-import { isOwn } from "./layout.ts";
 import type { Deadline } from "./deadline.ts";
+import { isOwn } from "./layout.ts";
 import type { Link } from "./link.ts";
 import { asBytes, asList, asText } from "./replies.ts";
 
