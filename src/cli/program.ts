@@ -29,13 +29,13 @@ export async function parseCall(argv: readonly string[], columns: number): Promi
   const stray = COMMANDS.has(name) ? undefined : strayOption(before);
   if (stray !== undefined) throw unknownOption(stray);
   const command = await loadCommand(name);
-  const help: Call = { kind: "help", text: commandHelp(command, columns) };
-  if (wants(HELP, before) || isOnly(HELP, after)) return help;
+  const help = (): Call => ({ kind: "help", text: commandHelp(command, columns) });
+  if (wants(HELP, before) || isOnly(HELP, after)) return help();
   const parser = makeParser(command);
   try {
     parser.parse([...before, ...after], { from: "user" });
   } catch (error) {
-    if (error instanceof HelpAsked) return help;
+    if (error instanceof HelpAsked) return help();
     throw asUsageError(error, command);
   }
   return { kind: "run", command, given: givenOf(command, parser), globals: parser.opts() };

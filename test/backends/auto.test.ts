@@ -1,5 +1,5 @@
 /** `auto`, through the command and the library: when it falls back, when it must not, and following both stores. */
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Blackboard, Message, OpenOptions } from "../../src/index.ts";
 import { library } from "../helpers/library.ts";
@@ -55,6 +55,18 @@ describe.concurrent("redis refuses the connection", () => {
       out: "0\n0\n0\n",
       err: fallbackLine(place),
     });
+  });
+
+  test("a file that could not be opened is tried again by the next operation", async () => {
+    const place = auto(NOBODY);
+    const dataDir = place.path("data");
+    writeFileSync(dataDir, "in the way");
+    const options = { backend: "auto", url: NOBODY, dataDir, onNotice: () => {} } as const;
+    await using board = await library.openBlackboard(options);
+    await expect(board.set("k", "v")).rejects.toMatchObject({ kind: "config" });
+    rmSync(dataDir);
+    await board.set("k", "v");
+    expect(await board.getText("k")).toBe("v");
   });
 
   test("fallback_to_memory: false is exit 4, and no file is made", async () => {

@@ -191,10 +191,18 @@ class AutoBackend implements Backend {
   }
 
   #openMemory(): Promise<Backend> {
-    this.#memory ??= import("../memory/index.ts").then(({ openMemory }) =>
-      openMemory({ ...this.#settings, path: this.#settings.memoryPath, flagUnsynced: true }),
-    );
+    this.#memory ??= this.#loadMemory();
     return this.#memory;
+  }
+
+  async #loadMemory(): Promise<Backend> {
+    try {
+      const { openMemory } = await import("../memory/index.ts");
+      return await openMemory({ ...this.#settings, path: this.#settings.memoryPath, flagUnsynced: true });
+    } catch (error) {
+      this.#memory = null; // a file that was locked, or a disk that was full, may not be so next time
+      throw error;
+    }
   }
 
   /** Once a command; in a program, each time redis goes away. */
