@@ -41,6 +41,12 @@ export function median(numbers) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** The number below which this share of them lies. */
+export function quantile(numbers, share) {
+  const sorted = [...numbers].sort((left, right) => left - right);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
 /** The median of the pairs' ratios. */
 export function ratio(times, name, base) {
   return median(times.get(name).map((time, round) => time / times.get(base)[round]));

@@ -7,20 +7,29 @@ import type { Backend, Capabilities, Follower } from "./core/backend.ts";
 import {
   type BoardDefaults,
   type ClearOptions,
+  type ConsumeOptions,
   checkClear,
   checkList,
-  checkSubscribe,
   conditionOf,
   type SetValueOptions,
   type SubscribeOptions,
+  startOf,
 } from "./core/board-options.ts";
+import { type Consumer, Consumers } from "./core/consumer.ts";
 import { usageError } from "./core/errors.ts";
 import { endedFollower, forBoard } from "./core/followers.ts";
 import { parseJson } from "./core/json.ts";
 import { Listeners, type MessageListener } from "./core/listeners.ts";
 import { Naming } from "./core/naming.ts";
 import { atMost, factsOf, matchingIn, sizeOf } from "./core/select.ts";
-import type { BackendStatus, ChannelFacts, KeyFacts, PublishResult, SetResult } from "./core/types.ts";
+import type {
+  BackendStatus,
+  ChannelFacts,
+  ConsumerFacts,
+  KeyFacts,
+  PublishResult,
+  SetResult,
+} from "./core/types.ts";
 import { checkIncrement, checkTtl, toBytes, type Value } from "./core/values.ts";
 
 /** One board: a map of keys and a log of messages. Get one from `openBlackboard` or `getBlackboard`. */
@@ -29,6 +38,7 @@ export class Blackboard {
   readonly #defaults: BoardDefaults;
   readonly #names: Naming;
   readonly #listeners = new Listeners();
+  readonly #consumers = new Consumers();
   #isClosed = false;
   #markClosed: () => void = () => {};
   /** Resolves when the board is closed. */
@@ -145,7 +155,7 @@ export class Blackboard {
   /**
    * Follows channels: names, or Redis globs (a name with `*`, `?`, `[` or `\` is one). Without a listener it returns
    * a follower to iterate; await its `ready` before relying on it. With a listener it resolves once no message can be
-   * missed, and `unsubscribe` ends it.
+   * missed, and `unsubscribe` ends it. `last` and `since` begin with what is retained.
    */
   subscribe(channels: string | readonly string[], options?: SubscribeOptions): Follower;
   subscribe(channel: string, listener: MessageListener): Promise<void>;
@@ -161,6 +171,28 @@ export class Blackboard {
   /** Ends what `subscribe(channel, listener)` began: this listener's part, or every listener's of the channel. */
   async unsubscribe(channel: string, listener?: MessageListener): Promise<void> {
     await this.#listeners.remove(channel, listener);
+  }
+
+  /**
+   * Joins the workers of a consumer, a name whose position the store keeps: all workers of one name share the messages,
+   * each handled by one and acknowledged when that is done. Leave by `close`, or by leaving the loop.
+   */
+  async consume(channels: string | readonly string[], options: ConsumeOptions): Promise<Consumer> {
+    return this.#consumers.join(this.#store, this.#names, this.#defaults.agent, channels, options);
+  }
+
+  /** The board's consumers: where each is in its channels, what is pending, who works. In no order. */
+  async consumers(): Promise<ConsumerFacts[]> {
+    const facts = await this.#store.consumers();
+    return facts.map((one) => ({
+      ...one,
+      channels: one.channels.map((channel) => ({ ...channel, channel: this.#names.shown(channel.channel) })),
+    }));
+  }
+
+  /** Forgets a consumer: its positions, and what is pending. Its workers end. False if there is none. */
+  async deleteConsumer(consumer: string): Promise<boolean> {
+    return this.#store.deleteConsumer(this.#names.plain("consumer", consumer));
   }
 
   /** Deletes what matches in this prefix; how many keys went (or, with `dryRun`, would go). */
@@ -189,11 +221,11 @@ export class Blackboard {
     return this.#store.status();
   }
 
-  /** Lets go of every file, socket and timer. */
+  /** Gives back what consumers hold, and lets go of every file, socket and timer. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#markClosed();
-    await this.#backend.close();
+    await this.#consumers.close().finally(() => this.#backend.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -206,10 +238,11 @@ export class Blackboard {
   }
 
   #follow(channels: string | readonly string[], options: SubscribeOptions): Follower {
-    checkSubscribe(options);
+    const from = startOf(options);
     const selection = this.#names.selection(channels);
     if (options.signal?.aborted) return endedFollower();
-    const follower = this.#store.follow(selection, { onState: options.onState ?? (() => {}) });
-    return forBoard(follower, (whole) => this.#names.shown(whole), options.signal);
+    const { onState = () => {}, onGap = () => {}, live = true, signal } = options;
+    const follower = this.#store.follow(selection, { onState, from, live });
+    return forBoard(follower, { shown: (whole) => this.#names.shown(whole), onGap, signal });
   }
 }

@@ -25,6 +25,23 @@ function userName(): string {
   }
 }
 
+/** The environment for commands that are run: what needs a password reads it from the config file. */
+export function withoutPasswords(env: Surroundings["env"]): Readonly<Record<string, string>> {
+  const { TIMMY_BB_REDIS_PASSWORD: _, TIMMY_BB_URL: url, ...rest } = env;
+  const shown = url === undefined ? {} : { TIMMY_BB_URL: withoutPassword(url) };
+  const given = Object.entries({ ...rest, ...shown }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Record<string, string>;
+}
+
+/** Up to the last `@` are user and password, as `parseRedisUrl` reads it; a socket's path may have one of its own. */
+function withoutPassword(url: string): string {
+  const parts = /^(\w+:\/\/|(?!\w+:\/\/))(?!\/)(.*)@(.*)$/s.exec(url);
+  if (parts === null) return url;
+  const [, scheme = "", login = "", place = ""] = parts;
+  const user = login.replace(/:.*$/s, "");
+  return scheme + (user === "" ? "" : `${user}@`) + place;
+}
+
 /**
  * The words of the command line, names that are not UTF-8 included. Node turns their bytes into U+FFFD; where that
  * shows, the words are read again from the kernel.

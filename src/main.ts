@@ -1,8 +1,8 @@
 /** `main(argv, io, surroundings)` → exit code: parses, runs, writes, and maps errors to exits. */
 import type { Blackboard } from "./blackboard.ts";
 import type { Context } from "./cli/command.ts";
-import { EXITS, type ExitName } from "./cli/exit.ts";
-import { type Io, ReaderGone } from "./cli/io.ts";
+import { EXIT_OF_SIGNAL, EXITS, type ExitName } from "./cli/exit.ts";
+import { type Io, ReaderGone, type StopSignal } from "./cli/io.ts";
 import { writeOutcome } from "./cli/output.ts";
 import { sayingWhenWaiting } from "./cli/patience.ts";
 import { type Call, type Globals, parseCall } from "./cli/program.ts";
@@ -10,6 +10,7 @@ import { Reporter } from "./cli/report.ts";
 import { type ColorMode, loadStyle, wantsColor } from "./cli/style.ts";
 import { flagOverrides, type LoadedSettings, loadSettings, type Surroundings } from "./config/index.ts";
 import { usageError } from "./core/errors.ts";
+import { withoutPasswords } from "./host.ts";
 import { openWith } from "./open.ts";
 
 export { processIo } from "./cli/io.ts";
@@ -19,17 +20,22 @@ declare const TIMMY_BB_VERSION: string;
 
 export async function main(argv: readonly string[], io: Io, around: Surroundings): Promise<number> {
   const reporter = await makeReporter(wordsBeforeDashes(argv), io, around);
-  let exit: ExitName;
+  let exit: ExitName | number;
   try {
     exit = await answer(await parseCall(argv, io.stdout.columns), io, around, reporter);
   } catch (error) {
     exit = error instanceof ReaderGone ? "done" : reporter.error(error);
   }
   await reporter.flushed();
-  return EXITS[exit].code;
+  return typeof exit === "number" ? exit : EXITS[exit].code;
 }
 
-async function answer(call: Call, io: Io, around: Surroundings, reporter: Reporter): Promise<ExitName> {
+async function answer(
+  call: Call,
+  io: Io,
+  around: Surroundings,
+  reporter: Reporter,
+): Promise<ExitName | number> {
   switch (call.kind) {
     case "version":
       await io.stdout.write(`${TIMMY_BB_VERSION}\n`);
@@ -47,17 +53,17 @@ async function run(
   io: Io,
   around: Surroundings,
   reporter: Reporter,
-): Promise<ExitName> {
+): Promise<ExitName | number> {
   const loaded = await loadSettings(flagOverrides(call.globals), textOf(call.globals, "config"), around);
   for (const warning of loaded.warnings) reporter.notice(warning);
   const json = call.globals.json === true;
-  const session = new Session(loaded, json, io, reporter);
+  const session = new Session(loaded, json, io, reporter, around);
   const color = wantsColor(colorMode(call.globals), around.env, io.stdout.isTerminal);
-  const work = async (): Promise<ExitName> => {
+  const work = async (): Promise<ExitName | number> => {
     const outcome = await call.command.run(session, call.given);
     const form = { json, style: await loadStyle(color) };
-    await writeOutcome(outcome, io.stdout, form);
-    return outcome.exit ?? "done";
+    await writeOutcome(outcome, io.stdout, form, () => session.halt());
+    return session.stoppedBy ?? outcome.exit ?? "done";
   };
   try {
     return await Promise.race([work(), session.stopped]);
@@ -72,27 +78,46 @@ class Session implements Context {
   readonly input: Context["input"];
   readonly json: boolean;
   readonly signal: AbortSignal;
-  /** Resolves with the exit when a signal has told the process to stop. */
+  /** Resolves with the exit when a signal has told the process to stop and nothing is to be brought to an end any more. */
   readonly stopped: Promise<ExitName>;
+  /** The exit of the signal that has told the process to stop. */
+  stoppedBy: ExitName | null = null;
   readonly #io: Io;
   readonly #reporter: Reporter;
+  readonly #env: Surroundings["env"];
   readonly #abort = new AbortController();
+  /** How long the command may take to end itself after a signal. */
+  #endingMs = 0;
   #opening: Promise<Blackboard> | null = null;
   #board: Blackboard | null = null;
 
-  constructor(loaded: LoadedSettings, json: boolean, io: Io, reporter: Reporter) {
+  constructor(loaded: LoadedSettings, json: boolean, io: Io, reporter: Reporter, { env }: Surroundings) {
     this.loaded = loaded;
     this.json = json;
     this.input = sayingWhenWaiting(io.input, loaded.settings.timeoutMs, (text) => this.notice(text));
     this.#io = io;
     this.#reporter = reporter;
+    this.#env = env;
     this.signal = this.#abort.signal;
-    this.stopped = new Promise((resolve) => {
-      io.onStop((signal) => {
-        this.#abort.abort();
-        resolve(signal === "SIGINT" ? "interrupted" : "terminated");
-      });
-    });
+    this.stopped = new Promise((resolve) => io.onStop((signal) => this.#stop(signal, resolve)));
+  }
+
+  endsItself(withinMs: number): void {
+    this.#endingMs = withinMs;
+  }
+
+  /**
+   * Once stderr is made, Node does not change it any more; made later, while a command is running that shares it, it
+   * would turn non-blocking under that command's hands.
+   */
+  environment(): Readonly<Record<string, string>> {
+    this.#reporter.prepare();
+    return withoutPasswords(this.#env);
+  }
+
+  /** Whoever makes the output shall end. */
+  halt(): void {
+    this.#abort.abort();
   }
 
   board(): Promise<Blackboard> {
@@ -113,6 +138,14 @@ class Session implements Context {
 
   confirm(question: string): Promise<boolean> {
     return this.#io.confirm(question);
+  }
+
+  #stop(signal: StopSignal, resolve: (exit: ExitName) => void): void {
+    const exit = EXIT_OF_SIGNAL[signal];
+    this.stoppedBy = exit;
+    this.#abort.abort(signal);
+    if (this.#endingMs > 0) setTimeout(() => resolve(exit), this.#endingMs);
+    else resolve(exit);
   }
 
   /** A board that is still being opened is not waited for: whoever stops the program wants it to stop. */

@@ -54,7 +54,21 @@ sed 's/^/    /' follower.log
 kill "$follower"
 wait "$follower" || true # 143: it was told to stop
 
-say "6. Claiming a task: one of many wins"
+say "6. Who comes late reads what was said"
+show subscribe build --last 5
+
+say "7. Two workers share a queue; one is killed in the middle of its task, the other takes that over"
+printf '%s\n' lint test deploy | timmy-bb publish queue --lines >/dev/null
+work="$here/bin/timmy-bb.js subscribe queue --consumer team --ack-timeout 1s"
+# The first worker takes a task and never ends it.
+$work --count 1 -- sh -c 'echo $$ >taken; exec sleep 60' &
+killed=$!
+until [ -s taken ]; do :; done
+kill -9 "$killed" "$(cat taken)"
+wait "$killed" 2>/dev/null || true
+$work --count 3 -- sh -c 'printf "    %s (attempt %s)\n" "$(cat)" "$TIMMY_BB_ATTEMPT"'
+
+say "8. Claiming a task: one of many wins"
 for agent in ada ben cleo; do
   if TIMMY_BB_AGENT=$agent timmy-bb set task:7:owner "$agent" --if-absent --quiet 2>/dev/null; then
     printf '    %s: mine\n' "$agent"
@@ -63,7 +77,7 @@ for agent in ada ben cleo; do
   fi
 done
 
-say "7. The namespace of the agents is cleared; the results stay"
+say "9. The namespace of the agents is cleared; the results stay"
 show clear 'agent:*' --yes
 show keys
 printf '\nDone. The board was one file, board.db, in a directory that is gone now.\n'

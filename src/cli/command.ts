@@ -15,6 +15,8 @@ export interface Command {
   readonly promise: string;
   readonly args: readonly Argument[];
   readonly options: readonly Option[];
+  /** What stands behind `--` is a command to run with its arguments; else `--` ends the options. */
+  readonly takesCommand?: true;
   /** Shown in help and docs, and run by a test in this order. */
   readonly examples: readonly Example[];
   run(context: Context, given: Given): Promise<Outcome>;
@@ -46,8 +48,15 @@ export interface Context {
   /** The settings and where each came from. */
   readonly loaded: LoadedSettings;
   readonly input: Input;
-  /** Aborted when the process is told to stop, and at the end of the call. */
+  /** Aborted when the process is told to stop (the reason is `SIGINT` or `SIGTERM`), when nobody reads the output, and at the end of the call. */
   readonly signal: AbortSignal;
+  /**
+   * From now on a stop signal only aborts `signal`: there is work to bring to an end, and the program waits for the outcome,
+   * at most so many milliseconds. A second signal ends it at once.
+   */
+  endsItself(withinMs: number): void;
+  /** What commands that are run here get: the process's environment without passwords. */
+  environment(): Readonly<Record<string, string>>;
   /** One line on stderr, unless `--quiet`. */
   notice(text: string): void;
   /** Whether output goes out as JSON; for the rare command whose two forms differ in shape. */
@@ -80,11 +89,14 @@ export interface Row {
   readonly json: Readonly<Record<string, unknown>>;
   /** Plain form: what ends the record. Default: a line break. */
   readonly end?: "\n" | "\0" | "";
+  /** Told, for a record of an async iterable, whether it went out. */
+  readonly written?: (isOut: boolean) => void;
 }
 
 export interface Outcome {
-  readonly exit?: ExitName;
-  /** An array is written in blocks; an async iterable record by record, each flushed. */
+  /** A number: the status of a command that was run. */
+  readonly exit?: ExitName | number;
+  /** An array is written in blocks; of an async iterable, each as soon as it comes, together with those that are there by then. */
   readonly rows?: readonly Row[] | AsyncIterable<Row>;
   /** Given: on a terminal the rows are shown as a table under these heads. */
   readonly heads?: readonly string[];

@@ -1,5 +1,5 @@
 /** Exit codes: the one table. Help, docs and errors are made from it or checked against it. */
-import type { ErrorKind } from "../core/errors.ts";
+import { BlackboardError, type ErrorKind } from "../core/errors.ts";
 
 export interface Exit {
   readonly code: number;
@@ -30,3 +30,20 @@ export const EXIT_OF_KIND: Readonly<Record<ErrorKind, ExitName>> = {
   conflict: "conflict",
   internal: "bug",
 };
+
+/** How a program ends that was told to stop. */
+export const EXIT_OF_SIGNAL = { SIGINT: "interrupted", SIGTERM: "terminated" } as const satisfies Record<
+  string,
+  ExitName
+>;
+
+/** A command behind `--` that cannot be started. The exits are those of every shell. */
+export class CannotRun extends BlackboardError {
+  /** 127: it is not there; 126: it is no program, or may not be run. */
+  readonly status: 126 | 127;
+
+  constructor(status: 126 | 127, message: string, cause: unknown) {
+    super("usage", message, { cause });
+    this.status = status;
+  }
+}

@@ -5,14 +5,18 @@ import { usageError } from "../core/errors.ts";
 export class Given {
   readonly #args: ReadonlyMap<string, string | readonly string[] | undefined>;
   readonly #options: Readonly<Record<string, unknown>>;
+  /** What stands behind `--`, if that is a command: its name and arguments; else nothing. */
+  readonly command: readonly string[];
 
   /** @param options commander's: camel-cased names; `--no-x` is `x: false` */
   constructor(
     args: ReadonlyMap<string, string | readonly string[] | undefined>,
     options: Readonly<Record<string, unknown>>,
+    command: readonly string[] = [],
   ) {
     this.#args = args;
     this.#options = options;
+    this.command = command;
   }
 
   /** An argument that must be there. */
@@ -62,11 +66,16 @@ export class Given {
     throw usageError(`--${kebab(name)}: must be a whole number, at least ${least}`);
   }
 
+  /** Those of some options that were given, as they are typed. */
+  present(...names: readonly string[]): string[] {
+    return names.filter((name) => this.#options[name] !== undefined).map((name) => `--${kebab(name)}`);
+  }
+
   /** At most one of these may be given. */
   exclusive(...names: readonly string[]): void {
-    const present = names.filter((name) => this.#options[name] !== undefined);
+    const present = this.present(...names);
     if (present.length < 2) return;
-    throw usageError(`${present.map((name) => `--${kebab(name)}`).join(" and ")} cannot go together`);
+    throw usageError(`${present.join(" and ")} cannot go together`);
   }
 }
 

@@ -8,8 +8,9 @@ import { GLOBAL_OPTIONS, QUESTIONS } from "./globals.ts";
 const MAX_WIDTH = 100;
 
 /** How a command is called: `timmy-bb get <key> [options]`. */
-export function usageLine(command: Command): string {
-  return ["timmy-bb", command.name, ...command.args.map(({ usage }) => usage), "[options]"].join(" ");
+export function usageLine({ name, args, takesCommand }: Command): string {
+  const words = ["timmy-bb", name, ...args.map(({ usage }) => usage), "[options]"];
+  return [...words, ...(takesCommand ? ["[-- CMD ARG…]"] : [])].join(" ");
 }
 
 export function commandHelp(command: Command, columns: number): string {

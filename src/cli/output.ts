@@ -2,6 +2,7 @@
 import { encodeName } from "../core/names.ts";
 import type { Cell, Outcome, Row } from "./command.ts";
 import { ReaderGone, type Sink } from "./io.ts";
+import { RecordStream } from "./record-stream.ts";
 import type { Style } from "./style.ts";
 import { escapeAll, escapeControls, escapeJson } from "./terminal.ts";
 
@@ -13,27 +14,27 @@ export interface OutputForm {
   readonly style: Style;
 }
 
-export async function writeOutcome(outcome: Outcome, out: Sink, form: OutputForm): Promise<void> {
+/** @param halt tells the maker of the rows to end, because nobody takes them any more */
+export async function writeOutcome(
+  outcome: Outcome,
+  out: Sink,
+  form: OutputForm,
+  halt: () => void,
+): Promise<void> {
   const rows = outcome.rows ?? [];
   const isTable = outcome.heads !== undefined && out.isTerminal && !form.json;
   if (isTable && Array.isArray(rows)) return writeTable(outcome.heads ?? [], rows, out, form.style);
   const bytesOf = (row: Row) => (form.json ? jsonLine(row) : plainLine(row, out.isTerminal && !outcome.raw));
   if (!(Symbol.asyncIterator in rows)) return writeBlocks(rows, bytesOf, out);
-  let isRead = true;
+  const isFatal = (error: Error) => !(outcome.mustEnd && error instanceof ReaderGone);
+  const stream = new RecordStream(out, (error) => isFatal(error) && halt());
   for await (const row of rows) {
-    if (isRead) isRead = await isTaken(out.write(bytesOf(row)), outcome.mustEnd === true);
+    const isFull = stream.add(bytesOf(row), row.written);
+    if (isFull) await stream.drained();
+    if (stream.failure !== null && isFatal(stream.failure)) break;
   }
-}
-
-/** Whether somebody took the output; work that must end goes on without a reader. */
-async function isTaken(written: Promise<void>, mustEnd: boolean): Promise<boolean> {
-  try {
-    await written;
-    return true;
-  } catch (error) {
-    if (mustEnd && error instanceof ReaderGone) return false;
-    throw error;
-  }
+  await stream.drained();
+  if (stream.failure !== null && isFatal(stream.failure)) throw stream.failure;
 }
 
 async function writeBlocks(rows: readonly Row[], bytesOf: (row: Row) => Buffer, out: Sink): Promise<void> {

@@ -32,13 +32,23 @@ export async function parseCall(argv: readonly string[], columns: number): Promi
   const help = (): Call => ({ kind: "help", text: commandHelp(command, columns) });
   if (wants(HELP, before) || isOnly(HELP, after)) return help();
   const parser = makeParser(command);
+  const { words, behind } = splitAtDashes(command, after);
   try {
-    parser.parse([...before, ...after], { from: "user" });
+    parser.parse([...before, ...words], { from: "user" });
   } catch (error) {
     if (error instanceof HelpAsked) return help();
     throw asUsageError(error, command);
   }
-  return { kind: "run", command, given: givenOf(command, parser), globals: parser.opts() };
+  return { kind: "run", command, given: givenOf(command, parser, behind), globals: parser.opts() };
+}
+
+/** What stands behind the first `--` belongs to the command that is to be run, untouched. */
+function splitAtDashes(command: Command, after: readonly string[]) {
+  const at = command.takesCommand ? after.indexOf("--") : -1;
+  if (at < 0) return { words: after, behind: [] };
+  const behind = after.slice(at + 1);
+  if (behind.length === 0) throw usageError("behind -- the command to run is missing");
+  return { words: after.slice(0, at), behind };
 }
 
 /** Finds the command's name: the first word that is neither a global option nor such an option's value. */
@@ -125,12 +135,12 @@ function refuseBoth(parser: Parser, name: string): void {
   parser.on(`option:${name}`, () => note("with")).on(`option:no-${name}`, () => note("without"));
 }
 
-function givenOf(command: Command, parser: Parser): Given {
+function givenOf(command: Command, parser: Parser, behind: readonly string[]): Given {
   const args = command.args.map(({ usage }, index) => {
     const name = usage.replace(/[<>[\].]/g, "");
     return [name, parser.processedArgs[index] as string | string[] | undefined] as const;
   });
-  return new Given(new Map(args), parser.opts());
+  return new Given(new Map(args), parser.opts(), behind);
 }
 
 /**
@@ -164,8 +174,8 @@ function unknownOption(word: string, command?: Command): BlackboardError {
     ({ flags }) => /--[a-z-]+/.exec(flags) ?? [],
   );
   const guess = shown === "" ? null : nearest(name, known);
-  return usageError(
-    `there is no option${shown}`,
-    guess === null ? "a value that begins with - goes behind --" : `did you mean ${guess}?`,
-  );
+  const way = command?.takesCommand
+    ? `timmy-bb ${command.name} --help shows how`
+    : "a value that begins with - goes behind --";
+  return usageError(`there is no option${shown}`, guess === null ? way : `did you mean ${guess}?`);
 }

@@ -1,6 +1,6 @@
 /** What goes to stderr: notices and errors, for people or as JSON. Never a value, never a password. */
 import { BlackboardError, reasonOf } from "../core/errors.ts";
-import { EXIT_OF_KIND, EXITS, type ExitName } from "./exit.ts";
+import { CannotRun, EXIT_OF_KIND, EXITS } from "./exit.ts";
 import type { Sink } from "./io.ts";
 import type { Style } from "./style.ts";
 import { escapeControls, escapeJson } from "./terminal.ts";
@@ -29,14 +29,19 @@ export class Reporter {
     else this.#write(`${this.#form.style.warning("timmy-bb:")} ${escapeControls(text)}`);
   }
 
-  /** Tells an error and returns the exit it leads to. */
-  error(thrown: unknown): ExitName {
+  /** Makes the stream, which is made at the first use otherwise. */
+  prepare(): void {
+    this.#written = this.#written.then(() => this.#err.write("")).catch(() => {});
+  }
+
+  /** Tells an error and returns the exit code it leads to. */
+  error(thrown: unknown): number {
     const error = thrown instanceof BlackboardError ? thrown : faultOf(thrown);
-    const exit = EXIT_OF_KIND[error.kind];
+    const exit = error instanceof CannotRun ? error.status : EXITS[EXIT_OF_KIND[error.kind]].code;
     const hint = error.hint ?? null;
     if (this.#form.json) {
       const { kind, message } = error;
-      this.#write(escapeJson(JSON.stringify({ error: { kind, message, hint, exit: EXITS[exit].code } })));
+      this.#write(escapeJson(JSON.stringify({ error: { kind, message, hint, exit } })));
     } else {
       this.#write(`${this.#form.style.error("timmy-bb:")} ${escapeControls(error.message)}`);
       if (hint !== null) this.#write(`${this.#form.style.dim("hint:")} ${escapeControls(hint)}`);

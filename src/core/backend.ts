@@ -23,14 +23,18 @@ import type {
   Bytes,
   ChannelFacts,
   Condition,
+  ConsumerFacts,
   FollowState,
+  Gap,
   KeyFacts,
   Message,
   PublishResult,
   Selection,
   SetResult,
+  Start,
   TtlMs,
 } from "./types.ts";
+import type { Worker, WorkerOptions } from "./worker.ts";
 
 /** Larger values are not copied into the log; their entry says so. 64 KiB. */
 export const MAX_LOGGED_VALUE_BYTES = 65_536;
@@ -105,11 +109,27 @@ export interface Backend {
   publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult>;
 
   /**
-   * Follows channels from now on: every message logged, or sent by a foreign client, after `ready` comes exactly
-   * once, in order within a store. If the store goes away the follower says so, comes back by itself, takes from the
-   * log what it missed, and says whether retention had dropped some of that (`lost`).
+   * Follows channels: first, with `from`, what is retained from there on, then every message logged, or sent by a
+   * foreign client, after `ready`; each exactly once, by id over all channels, foreign ones as they come. Not `live`: it ends with the
+   * last message that was logged when it began. If the store goes away the follower says so, comes back by itself and
+   * takes from the log what it missed; so does one whose loop is too slow, and memory stays bounded.
+   * Where retention has dropped what the follower was to get, a `Gap` comes just before that channel's next message, or at
+   * the end of what was read from the log if there is none. `{ last }` asks for nothing that was dropped.
    */
-  follow(selection: Selection, options: FollowOptions): Follower;
+  follow(selection: Selection, options: FollowOptions): Follower<Message | Gap>;
+
+  /**
+   * Joins the workers of the consumer of this name, and makes the consumer if it is new. See `worker.ts`. Each channel
+   * has a position of its own; a channel the consumer has not read yet is read from where the consumer began.
+   * No messages are kept at all (`history.messagesPerChannel` is 0): `config`.
+   */
+  work(consumer: string, selection: Selection, options: WorkerOptions): Promise<Worker>;
+
+  /** The board's consumers, in no order. */
+  consumers(): Promise<readonly ConsumerFacts[]>;
+
+  /** Forgets a consumer, its positions and what is pending; its workers end with `conflict`. False if there is none. */
+  deleteConsumer(consumer: string): Promise<boolean>;
 
   /** The channels that match and have retained messages or live followers, each once, in no order. */
   channels(pattern: string): Promise<readonly ChannelFacts[]>;
@@ -144,10 +164,14 @@ export interface DelOptions {
 export interface FollowOptions {
   /** Told when the store goes away and when it is back. */
   readonly onState: (state: FollowState) => void;
+  /** `null`: with what comes from now on. */
+  readonly from: Start | null;
+  /** Whether to go on with what comes after that. */
+  readonly live: boolean;
 }
 
 /** A running subscription. Iterate it once; leaving the loop closes it. */
-export interface Follower extends AsyncIterable<Message> {
+export interface Follower<Item = Message> extends AsyncIterable<Item> {
   /** Resolves when no message sent from now on can be missed; rejects if the store cannot be followed. */
   readonly ready: Promise<void>;
   /** Ends the iteration after what has already arrived. Safe to call twice. */

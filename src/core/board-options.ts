@@ -1,7 +1,8 @@
 /** What the methods of a board may be told. */
 import { usageError } from "./errors.ts";
+import { idToNumber } from "./ids.ts";
 import { nearest } from "./nearest.ts";
-import type { Condition, FollowState, TtlMs } from "./types.ts";
+import type { Condition, FollowState, Gap, Start, TtlMs } from "./types.ts";
 import { toBytes, type Value } from "./values.ts";
 
 /** Options of {@link Blackboard.set}. */
@@ -24,13 +25,44 @@ export interface ClearOptions {
   readonly dryRun?: boolean;
 }
 
-/** Options of {@link Blackboard.subscribe}. */
-export interface SubscribeOptions {
-  /** Ends the subscription. */
+/** Who is told what happens while messages are awaited. */
+export interface WaitOptions {
+  /** Ends it. */
   readonly signal?: AbortSignal;
   /** Told when the store goes away and when it is back. */
   readonly onState?: (state: FollowState) => void;
+  /** Told, just before the message behind it, where retention has dropped messages that were to come. */
+  readonly onGap?: (gap: Gap["gap"]) => void;
 }
+
+/** Options of {@link Blackboard.subscribe}. At most one of `last` and `since`. */
+export interface SubscribeOptions extends WaitOptions {
+  /** Begin with the newest so many messages retained. */
+  readonly last?: number;
+  /** Begin behind an id (a string), at a time (a `Date`), or so many milliseconds ago (a number). */
+  readonly since?: string | Date | number;
+  /** `false`: end with what was there when it began. Only together with `last` or `since`. */
+  readonly live?: boolean;
+}
+
+/** Options of {@link Blackboard.consume}. */
+export interface ConsumeOptions extends WaitOptions {
+  /** The consumer's name. */
+  readonly consumer: string;
+  /** Where a new consumer begins: `"start"` (default) with what is retained, `"now"` with what comes from now on. */
+  readonly begin?: "start" | "now";
+  /** How long a worker may show no life before others get its messages; default 30,000 ms. */
+  readonly ackTimeoutMs?: number;
+  /** How often a failed message is tried again before it goes to `CHANNEL:failed`; default 3, `null`: for ever. */
+  readonly retries?: number | null;
+  /** How many messages are taken at once, the one being handled included; default 1. */
+  readonly prefetch?: number;
+}
+
+const DEFAULT_ACK_TIMEOUT_MS = 30_000;
+/** A worker renews at a third of it, over a network and on busy machines. */
+const LEAST_ACK_TIMEOUT_MS = 100;
+const DEFAULT_RETRIES = 3;
 
 /** How a board names things and what it does unless told otherwise. */
 export interface BoardDefaults {
@@ -42,7 +74,9 @@ export interface BoardDefaults {
 const SET_OPTIONS = ["ttlMs", "if", "ifValue"];
 const CLEAR_OPTIONS = ["unwrittenForMs", "max", "dryRun"];
 const LIST_OPTIONS = ["unwrittenForMs"];
-const SUBSCRIBE_OPTIONS = ["signal", "onState"];
+const WAIT_OPTIONS = ["signal", "onState", "onGap"];
+const SUBSCRIBE_OPTIONS = [...WAIT_OPTIONS, "last", "since", "live"];
+const CONSUME_OPTIONS = [...WAIT_OPTIONS, "consumer", "begin", "ackTimeoutMs", "retries", "prefetch"];
 
 /** @throws BlackboardError `usage` for an unknown condition, or two */
 export function conditionOf(options: SetValueOptions): Condition | null {
@@ -74,14 +108,48 @@ export function checkList(options: { readonly unwrittenForMs?: number }): void {
   checkWhole("unwrittenForMs", options.unwrittenForMs);
 }
 
-/** @throws BlackboardError `usage` */
-export function checkSubscribe(options: SubscribeOptions): void {
+/** Where to begin; `null`: now. @throws BlackboardError `usage` */
+export function startOf(options: SubscribeOptions): Start | null {
   refuseUnknown(options, SUBSCRIBE_OPTIONS);
+  checkWhole("last", options.last);
+  if (options.last !== undefined && options.since !== undefined) {
+    throw usageError("last and since cannot go together");
+  }
+  if (options.last !== undefined) return { last: options.last };
+  if (options.since !== undefined) return sinceOf(options.since);
+  if (options.live !== false) return null;
+  throw usageError("what is not live needs last or since, or there is nothing to come");
 }
 
-function checkWhole(name: string, value: number | undefined): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
-  throw usageError(`the option ${name} must be a whole number, at least 0`);
+function sinceOf(since: string | Date | number): Start {
+  if (since instanceof Date) {
+    if (Number.isNaN(since.getTime())) throw usageError("the option since is not a valid date");
+    return { sinceMs: since.getTime() };
+  }
+  if (typeof since === "number") {
+    checkWhole("since", since);
+    return { agoMs: since };
+  }
+  const after = idToNumber(since);
+  if (after === null) throw usageError("the option since must be an id, a Date or milliseconds");
+  return { after };
+}
+
+/** With the defaults. @throws BlackboardError `usage` */
+export function consumeSettings(options: ConsumeOptions) {
+  refuseUnknown(options, CONSUME_OPTIONS);
+  const { begin = "start", ackTimeoutMs = DEFAULT_ACK_TIMEOUT_MS, retries = DEFAULT_RETRIES } = options;
+  if (begin !== "start" && begin !== "now") throw usageError('the option begin must be "start" or "now"');
+  checkWhole("ackTimeoutMs", ackTimeoutMs, LEAST_ACK_TIMEOUT_MS);
+  checkWhole("retries", retries ?? 0);
+  const { prefetch = 1 } = options;
+  checkWhole("prefetch", prefetch, 1);
+  return { begin, ackTimeoutMs, retries, prefetch };
+}
+
+function checkWhole(name: string, value: number | undefined, least = 0): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
+  throw usageError(`the option ${name} must be a whole number, at least ${least}`);
 }
 
 /** An option that is not known would silently do nothing. */

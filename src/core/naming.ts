@@ -25,6 +25,12 @@ export class Naming {
     return this.#whole(what, name);
   }
 
+  /** A name that the store keeps apart for each board, so that it needs no prefix. */
+  plain(what: string, name: string): string {
+    checkNewName(what, name);
+    return name;
+  }
+
   keys(keys: string | readonly string[]): string[] {
     const list = Array.isArray(keys) ? keys : [keys];
     return list.map((key) => this.known("key", key));

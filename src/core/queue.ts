@@ -3,9 +3,12 @@
 /** Items pushed by callbacks, taken in order by one loop. */
 export class Queue<Item> implements AsyncIterable<Item> {
   #items: Item[] = [];
+  /** How many of those before them the loop has not taken yet. */
+  #untaken = 0;
   #ended = false;
   #failure: { readonly error: unknown } | null = null;
   #wake: (() => void) | null = null;
+  #makeRoom: Array<() => void> = [];
 
   push(item: Item): void {
     if (this.#ended) return;
@@ -13,10 +16,20 @@ export class Queue<Item> implements AsyncIterable<Item> {
     this.#wake?.();
   }
 
+  /** Resolves once the loop has taken all but `most` items, or the queue has ended: so a pourer keeps it bounded. */
+  async room(most: number): Promise<void> {
+    while (!this.#ended && this.#items.length + this.#untaken > most) {
+      await new Promise<void>((resolve) => {
+        this.#makeRoom.push(resolve);
+      });
+    }
+  }
+
   /** No more items; the loop ends once it has taken what is there. */
   end(): void {
     this.#ended = true;
     this.#wake?.();
+    this.#tellOfRoom();
   }
 
   /** The loop throws this once it has taken what is there. */
@@ -30,7 +43,12 @@ export class Queue<Item> implements AsyncIterable<Item> {
     for (;;) {
       const items = this.#items;
       this.#items = [];
-      yield* items;
+      this.#untaken = items.length;
+      for (const item of items) {
+        this.#untaken--;
+        yield item;
+      }
+      this.#tellOfRoom();
       if (this.#items.length > 0) continue;
       if (this.#failure !== null) throw this.#failure.error;
       if (this.#ended) return;
@@ -39,5 +57,11 @@ export class Queue<Item> implements AsyncIterable<Item> {
       });
       this.#wake = null;
     }
+  }
+
+  #tellOfRoom(): void {
+    const waiting = this.#makeRoom;
+    this.#makeRoom = [];
+    for (const resolve of waiting) resolve();
   }
 }

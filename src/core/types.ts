@@ -59,7 +59,43 @@ export interface Message {
   readonly by: string | null;
   /** When it was sent (foreign: received), in milliseconds since the epoch. */
   readonly at: number;
+  /** Why it is here, if a consumer could not handle it and passed it on to `CHANNEL:failed`; else `null`. */
+  readonly failure: Failure | null;
 }
+
+/** What became of a message that a consumer gave up. The message itself is passed on byte for byte. */
+export interface Failure {
+  /** The channel it was sent to, its log entry there, and who sent it. */
+  readonly channel: string;
+  readonly id: string;
+  readonly by: string;
+  /** The consumer that gave it up, after so many attempts, and what the last one ended with. */
+  readonly consumer: string;
+  readonly attempts: number;
+  readonly reason: string;
+}
+
+/** Stands for messages of one channel that retention dropped before they were read. */
+export interface Gap {
+  readonly gap: {
+    readonly channel: string;
+    /** Nothing is missing up to this id (the last one read, or where reading began) … */
+    readonly after: string;
+    /** … nor from this one on, the next that is there; `null`: none is. */
+    readonly next: string | null;
+  };
+}
+
+/** Where a follower begins. */
+export type Start =
+  /** The newest so many messages of the selection as a whole, or what is retained of them. */
+  | { readonly last: number }
+  /** Behind an id: the first number that is not wanted any more (see `ids.ts`). */
+  | { readonly after: number }
+  /** A moment, in milliseconds since the epoch. */
+  | { readonly sinceMs: number }
+  /** So many milliseconds ago, by the store's clock. */
+  | { readonly agoMs: number };
 
 /** What to follow. */
 export interface Selection {
@@ -73,16 +109,12 @@ export interface Selection {
 export type FollowState =
   /** The store is away; messages will be caught up from the log when it is back. */
   | { readonly state: "away"; readonly store: StoreName; readonly reason: string }
-  /**
-   * It is back; `recovered` messages were sent meanwhile and follow now. `lost`: others were sent too, and retention has
-   * dropped them already, so that nobody can have them any more.
-   */
+  /** It is back, and the `recovered` messages that were sent meanwhile have been read from the log. */
   | {
       readonly state: "back";
       readonly store: StoreName;
       readonly awayMs: number;
       readonly recovered: number;
-      readonly lost: boolean;
     };
 
 /** A channel with retained messages or live followers. */
@@ -94,6 +126,32 @@ export interface ChannelFacts {
   readonly followers: number;
   /** The newest retained message; `null` if there is none. */
   readonly lastId: string | null;
+}
+
+/** What is known of a consumer. */
+export interface ConsumerFacts {
+  readonly consumer: string;
+  /** By channel: those it has read from, and those of its selection that have something for it. */
+  readonly channels: readonly ConsumerChannel[];
+  /** Its workers, the dead ones as long as they hold messages. */
+  readonly workers: readonly WorkerFacts[];
+}
+
+export interface ConsumerChannel {
+  readonly channel: string;
+  /** Up to here messages were handed to workers; where the consumer began, if none was. */
+  readonly position: string;
+  /** Handed to a worker and not acknowledged yet. */
+  readonly pending: number;
+  /** Retained and not handed to anybody yet. */
+  readonly lag: number;
+}
+
+export interface WorkerFacts {
+  readonly worker: string;
+  readonly pending: number;
+  /** Whether its process is there. */
+  readonly isAlive: boolean;
 }
 
 /** What `status` shows of one store. Values are short texts or numbers, never secrets. */

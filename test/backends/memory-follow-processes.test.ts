@@ -1,22 +1,24 @@
 /** Following channels across processes: order, loss, and who counts as a receiver. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { collect } from "../../src/core/collect.ts";
+import { resourceCounts } from "../helpers/leaks.ts";
 import type { Started } from "../helpers/processes.ts";
-import { until } from "../helpers/until.ts";
+import { until, within } from "../helpers/until.ts";
 import {
+  all,
   bundleStore,
   bytes,
   channels,
   cleanUp,
   inProcess,
+  LIVE,
   linesOf,
-  NO_STATE,
   newPath,
   open,
   query,
   removeBundle,
   succeed,
   take,
+  texts,
   together,
 } from "./memory-world.ts";
 
@@ -26,7 +28,7 @@ afterAll(removeBundle);
 
 describe("followers in other processes", () => {
   const FOLLOW = `
-    const follower = backend.follow({ channels: ["t:c"], patterns: [] }, { onState() {} });
+    const follower = backend.follow({ channels: ["t:c"], patterns: [] }, LIVE);
     await follower.ready;
     say("ready");`;
   const ready = (child: Started) => until("it follows", () => linesOf(child).includes("ready"));
@@ -34,7 +36,7 @@ describe("followers in other processes", () => {
   test("get every message of two writers, each writer's in order, promptly", async () => {
     const path = newPath();
     const backend = await open(path);
-    const follower = backend.follow(channels("t:c"), NO_STATE);
+    const follower = backend.follow(channels("t:c"), LIVE);
     await follower.ready;
     const reader = inProcess(
       path,
@@ -92,17 +94,43 @@ describe("followers in other processes", () => {
     expect(linesOf(child).slice(-50)).toEqual(Array.from({ length: 50 }, (_, i) => String(i)));
   });
 
+  test("stop watching a file that changes all the time, and watch it again when it does not", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    const follower = backend.follow(channels("t:c"), LIVE);
+    await follower.ready;
+    const items = follower[Symbol.asyncIterator]();
+    const publisher = inProcess(
+      path,
+      `let on = true;
+      void told.then(() => { on = false; });
+      while (on) for (let i = await new Promise((next) => setImmediate(next, 0)); i < 10; i++)
+        await backend.publish("t:other", bytes("m"), "child");`,
+    );
+    const waiting = take(items, 2);
+    await until("nothing is watched", () => resourceCounts().watchers === 0);
+    await backend.publish("t:c", bytes("busy"), "me");
+    publisher.process.stdin?.write("enough\n");
+    await succeed([publisher]);
+    await until("the file is watched", () => resourceCounts().watchers === 1);
+    await backend.publish("t:c", bytes("quiet"), "me");
+    expect(texts(await within("both, sooner than by the slow poll", waiting, 900))).toEqual([
+      "busy",
+      "quiet",
+    ]);
+  });
+
   test("whose process cannot be seen from here count by their last sign of life", async () => {
     const path = newPath();
     const backend = await open(path);
-    const follower = backend.follow(channels("t:c"), NO_STATE);
+    const follower = backend.follow(channels("t:c"), LIVE);
     await follower.ready;
     query(path, "UPDATE followers SET scene = 'another machine', beat = ?", Date.now() - 20_000);
     expect((await backend.publish("t:c", bytes("m"), "me")).receivers).toBe(1);
     query(path, "UPDATE followers SET beat = ?", Date.now() - 31_000);
     expect((await backend.publish("t:c", bytes("m"), "me")).receivers).toBe(0);
     await follower.close();
-    expect(await collect(follower)).toHaveLength(2);
+    expect(await all(follower)).toHaveLength(2);
   });
 
   test("whose process id came back as another process do not count", async () => {

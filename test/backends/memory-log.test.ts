@@ -80,6 +80,47 @@ describe("the log", () => {
     ]);
   });
 
+  test("has messages sent at once in order, and before what is done after them", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    const texts = Array.from({ length: 250 }, (_, i) => String(i));
+    const sent = texts.map((text) => backend.publish("t:c", bytes(text), "me"));
+    const written = backend.set("t:k", bytes("v"), plain());
+    const last = backend.publish("t:c", bytes("last"), "me");
+    const ids = [...(await Promise.all(sent)), await written, await last].map((result) =>
+      idToNumber("id" in result ? result.id : ""),
+    );
+    expect(ids).toEqual(rowsOf(path));
+    const rows = query(path, "SELECT CAST(data AS TEXT) AS text FROM log ORDER BY n");
+    expect(rows.map(({ text }) => text)).toEqual([...texts, "v", "last"]);
+    expect(await backend.publish("t:c", bytes("m"), "me")).toMatchObject({ receivers: 0 });
+  });
+
+  test("has what was sent when the store is closed", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    const sent = [backend.publish("t:c", bytes("m"), "me"), backend.publish("t:c", bytes("n"), "me")];
+    await backend.close();
+    expect(rowsOf(path)).toEqual((await Promise.all(sent)).map(({ id }) => idToNumber(id)));
+    await expect(backend.publish("t:c", bytes("o"), "me")).rejects.toMatchObject({ kind: "internal" });
+  });
+
+  test("has none of the messages sent at once if one cannot be logged, and their senders are told", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    const tooLarge = backend.publish("t:c", Buffer.alloc(64 * 1024 * 1024 + 1), "me");
+    query(
+      path,
+      "CREATE TRIGGER no BEFORE INSERT ON log WHEN new.data = x'62' BEGIN SELECT raise(ABORT, 'no'); END",
+    );
+    const sent = ["a", "b"].map((text) => backend.publish("t:c", bytes(text), "me"));
+    await expect(tooLarge).rejects.toMatchObject({ kind: "usage" });
+    for (const one of sent) await expect(one).rejects.toMatchObject({ kind: "internal" });
+    expect(rowsOf(path)).toEqual([]);
+    await backend.publish("t:c", bytes("a"), "me");
+    expect(rowsOf(path)).toHaveLength(1);
+  });
+
   test("grows strictly, also when it was emptied and the clock was put back", async () => {
     const path = newPath();
     const backend = await open(path, history(0, 0));

@@ -22,7 +22,7 @@ import {
   channels,
   cleanUp,
   inProcess,
-  NO_STATE,
+  LIVE,
   newPath,
   open,
   plain,
@@ -118,7 +118,7 @@ describe("the place of the board file", () => {
   test("a newer timmy-bb's board is refused", async () => {
     const path = newPath();
     await (await open(path)).close();
-    query(path, "PRAGMA user_version = 2");
+    query(path, "PRAGMA user_version = 99");
     await expect(open(path)).rejects.toMatchObject({
       kind: "config",
       message: expect.stringContaining("newer"),
@@ -138,7 +138,7 @@ describe("the place of the board file", () => {
     const path = newPath();
     const backend = await open(path);
     await backend.set("t:k", bytes("v"), plain());
-    const follower = backend.follow(channels("t:c"), NO_STATE);
+    const follower = backend.follow(channels("t:c"), LIVE);
     await follower.ready;
     const next = take(follower[Symbol.asyncIterator](), 1);
     renameSync(path, `${path}.old`);

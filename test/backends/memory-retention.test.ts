@@ -1,6 +1,6 @@
 /** How long the memory store keeps what it logged. */
 import { afterEach, describe, expect, test } from "vitest";
-import { bytes, channels, cleanUp, NO_STATE, newPath, open, plain, query, take } from "./memory-world.ts";
+import { bytes, channels, cleanUp, LIVE, newPath, open, plain, query, take } from "./memory-world.ts";
 
 afterEach(cleanUp);
 
@@ -81,7 +81,7 @@ describe("retention", () => {
   test("waits for a live follower, whatever the limit, and then goes on", async () => {
     const path = newPath();
     const backend = await open(path, history(0));
-    const follower = backend.follow(channels("t:c"), NO_STATE);
+    const follower = backend.follow(channels("t:c"), LIVE);
     await follower.ready;
     for (let i = 0; i < 300; i++) await backend.publish("t:c", bytes(String(i)), "me");
     const messages = await take(follower[Symbol.asyncIterator](), 300);

@@ -9,16 +9,20 @@ import { DatabaseSync } from "@photostructure/sqlite";
 import { build } from "esbuild";
 import { expect } from "vitest";
 import { type MemoryOptions, openMemory } from "../../src/backends/memory/index.ts";
-import type { Backend, SetOptions } from "../../src/core/backend.ts";
+import type { Backend, Follower, FollowOptions, SetOptions } from "../../src/core/backend.ts";
+import { collect } from "../../src/core/collect.ts";
 import { encodeName } from "../../src/core/names.ts";
-import type { Message, Selection } from "../../src/core/types.ts";
+import type { Gap, Message, Selection, Start } from "../../src/core/types.ts";
 import { killProcesses, type Started, start } from "../helpers/processes.ts";
+import { scaled } from "../helpers/scale.ts";
 import { removeTempDirs, tempDir } from "../helpers/temp.ts";
-import { until } from "../helpers/until.ts";
+import { until, within } from "../helpers/until.ts";
 
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/timmy-bb-tests/", import.meta.url));
 const bundles = join(CACHE, `memory-${process.pid}-${Date.now()}`);
 const opened = new Set<Backend>();
+/** Of a process, and of a test that has one do much. */
+export const DEADLINE_MS = scaled(30_000, 600_000);
 
 /** The store as a module other processes can import; below node_modules, where it finds its driver. */
 export async function bundleStore(): Promise<void> {
@@ -64,7 +68,7 @@ export async function cleanUp(): Promise<void> {
 
 /**
  * Runs statements of a module in another process. They see `backend`, `options`, `openMemory`, `bytes(text)`, `PLAIN`
- * (options of a plain set), `say(line)` and `told`, which resolves when something is written to their stdin.
+ * (options of a plain set), `LIVE` (of a plain follow), `say(line)` and `told`, which resolves when something is written to their stdin.
  */
 export function inProcess(path: string, code: string, more: Partial<MemoryOptions> = {}): Started {
   const options = JSON.stringify(settings(path, more));
@@ -74,6 +78,7 @@ export function inProcess(path: string, code: string, more: Partial<MemoryOption
     const options = ${options};
     const bytes = (text) => Buffer.from(text);
     const say = (line) => writeSync(1, line + "\\n");
+    const LIVE = { onState() {}, from: null, live: true };
     const PLAIN = { ttlMs: null, condition: null, agent: "child" };
     const told = new Promise((resolve) => process.stdin.once("data", resolve));
     const backend = await openMemory(options);
@@ -83,7 +88,7 @@ export function inProcess(path: string, code: string, more: Partial<MemoryOption
   `;
   const env = { PATH: process.env.PATH ?? "" };
   const args = ["--input-type=module", "-e", text];
-  return start(process.execPath, args, { env, cwd: join(path, ".."), input: "open", timeoutMs: 30_000 });
+  return start(process.execPath, args, { env, cwd: join(path, ".."), input: "open", timeoutMs: DEADLINE_MS });
 }
 
 /** The lines a process has written to stdout. */
@@ -121,19 +126,47 @@ export function kindsOf(path: string, key: string): unknown[] {
   );
 }
 
-/** The next messages of a follower, without closing it. */
-export async function take(iterator: AsyncIterator<Message>, count: number): Promise<Message[]> {
-  const messages: Message[] = [];
-  while (messages.length < count) {
-    const next = await iterator.next();
-    if (next.done === true)
-      throw new Error(`the follower ended after ${messages.length} of ${count} messages`);
-    messages.push(next.value);
-  }
-  return messages;
+/** The next messages of a follower, without closing it; a gap among them is an error. */
+export async function take(iterator: AsyncIterator<Message | Gap>, count: number): Promise<Message[]> {
+  return messagesOf(await takeAny(iterator, count));
 }
 
-export const NO_STATE = { onState: () => {} };
+/** The next messages and gaps of a follower, without closing it. */
+export async function takeAny<Item>(iterator: AsyncIterator<Item>, count: number): Promise<Item[]> {
+  const items: Item[] = [];
+  while (items.length < count) {
+    const next = await within(`item ${items.length + 1} of ${count}`, iterator.next());
+    if (next.done === true) throw new Error(`the follower ended after ${items.length} of ${count} items`);
+    items.push(next.value);
+  }
+  return items;
+}
+
+/** With what comes from now on. */
+export const LIVE: FollowOptions = { onState: () => {}, from: null, live: true };
+
+/** From some start on. */
+export function since(from: Start, live = false): FollowOptions {
+  return { ...LIVE, from, live };
+}
+
+/** All of a follower that ends. */
+export async function all(follower: Follower<Message | Gap>): Promise<Array<Message | Gap>> {
+  return within("the follower to end", collect(follower), 20_000);
+}
+
+/** What came, for people: payloads, and gaps as `gap <what is behind it>`. */
+export function texts(items: ReadonlyArray<Message | Gap>): string[] {
+  return items.map((item) => ("gap" in item ? `gap ${item.gap.next ?? "end"}` : item.payload.toString()));
+}
+
+/** Only messages; a gap among them is an error. */
+export function messagesOf(items: ReadonlyArray<Message | Gap>): Message[] {
+  return items.map((item) => {
+    if ("gap" in item) throw new Error(`a gap where a message was to come: ${JSON.stringify(item)}`);
+    return item;
+  });
+}
 
 /** Several processes with the same code, held at a line until all are there. */
 export async function together(count: number, path: string, code: string): Promise<Started[]> {

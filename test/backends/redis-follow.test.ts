@@ -33,6 +33,7 @@ test("thousands of messages from three connections at once: each once, ours in o
   const other = await openBoard(server.url);
   const { take } = await follow(store, { channels: ["timmy:c"], patterns: ["timmy:c*", "*:[c-d]"] });
   const each = 3000;
+  const taking = take(3 * each); // from the beginning: of what a slow loop has no room for, foreign messages are lost
   const numbers = Array.from({ length: each }, (_, at) => at);
   // the foreign payloads are the very same: only their place in the stream tells them apart
   const foreign = server.cliBytes([], numbers.map((at) => `publish timmy:c one-${at}\n`).join(""));
@@ -41,7 +42,7 @@ test("thousands of messages from three connections at once: each once, ours in o
     Promise.all(numbers.map((at) => other.publish("timmy:c", bytes(`two-${at}`), "two"))),
     foreign,
   ]);
-  const messages = await take(3 * each);
+  const messages = await taking;
   const ours = messages.filter(({ id }) => id !== null);
   const sent = new Map([...one, ...two].map(({ id }) => [id, true]));
   expect(ours).toHaveLength(2 * each);
@@ -155,7 +156,7 @@ test("leaving the loop, closing the follower and closing the store each let the 
   expect([await connections(), (await store.status()).stores[0]?.followers]).toEqual([3, 3]);
   await store.publish("timmy:c", bytes("x"), "me");
   for await (const message of first?.follower ?? []) {
-    expect(message.payload.toString()).toBe("x");
+    expect(texts([message])).toEqual(["x"]);
     break;
   }
   await until("the first to be gone", async () => (await connections()) === 2);

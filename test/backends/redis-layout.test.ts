@@ -4,9 +4,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { RedisStore } from "../../src/backends/redis/index.ts";
+import { idToNumber } from "../../src/core/ids.ts";
 import { bytes, follow, openBoard, plainly, texts } from "../helpers/redis-board.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { until } from "../helpers/until.ts";
+import { work } from "./redis-consumer-world.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../docs/redis-layout.md"), "utf8");
 const ROOT = "timmy-bb:{timmy}:";
@@ -54,11 +56,12 @@ test("the keys a board makes are those of the table, of the types it says", asyn
   const store = await openBoard(server.url);
   await store.set("timmy:k", bytes("v"), { ...plainly, ttlMs: 60_000 });
   await store.publish("timmy:c", bytes("x"), "me");
+  await (await work(store)).hold(1);
   await server.cli("set", `${ROOT}cursor`, "0"); // made by one write in 64
   const rows = [...PAGE.matchAll(/^\| `<root>(\S+)` \| (string|stream|hash|sorted set) \|/gm)];
   const documented = new Map(
     rows.map(([, name = "", type = ""]) => [
-      ROOT + name.replace("<channel>", "timmy:c"),
+      ROOT + name.replace("<channel>", "timmy:c").replace("<consumer>", "team"),
       type === "sorted set" ? "zset" : type,
     ]),
   );
@@ -132,8 +135,15 @@ test("a user with the rights of the page can do everything, and no key of anothe
   expect(texts(await take(2))).toEqual(["x", "y"]);
   await server.cli("client", "kill", "type", "pubsub");
   await until("the follower to be back", () => states.length === 2);
+  const { hold, worker } = await work(store, { selection: { channels: ["timmy:pq"] }, begin: "now" });
+  await store.publish("timmy:pq", bytes("z"), "me");
+  const again = await worker.retry((await hold(1))[0] ?? expect.unreachable());
+  expect(await worker.giveUp(again ?? expect.unreachable(), "bad")).toBe(true);
+  expect((await store.consumers())[0]?.channels).toMatchObject([{ pending: 0 }]);
+  await worker.close();
+  expect(await store.deleteConsumer("team")).toBe(true);
   expect(await store.describe(["timmy:k"])).toMatchObject([{ by: "me", size: 1 }]);
-  expect(await store.channels("timmy:*")).toHaveLength(2);
+  expect(await store.channels("timmy:*")).toHaveLength(3);
   expect((await store.status()).stores[0]?.keys).toBe(2);
   expect((await store.get("timmy:k"))?.toString()).toBe("w");
   for await (const batch of store.keys("timmy:*")) expect(await store.del(batch, { agent: "me" })).toBe(2);
@@ -157,4 +167,16 @@ test.each([
   await asAgent();
   const login = ["--user", "agent", "--pass", "password", "--no-auth-warning"];
   expect(await server.cli(...login, ...command.split(" "))).toMatch(/^NOPERM|^ERR DEBUG command not allowed/);
+});
+
+test("what is asked at once is done in that order, by a server that does not know the scripts yet", async () => {
+  for (let round = 0; round < 5; round++) {
+    await server.cli("script", "flush");
+    const store = await openBoard(server.url);
+    const publishing = Array.from({ length: 300 }, (_, index) =>
+      store.publish("timmy:c", bytes(String(index)), "me"),
+    );
+    const ids = (await Promise.all(publishing)).map(({ id }) => idToNumber(id) ?? 0);
+    expect(ids).toEqual([...ids].sort((left, right) => left - right));
+  }
 });

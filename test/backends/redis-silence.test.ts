@@ -7,7 +7,7 @@ import { bytes, follow, openBoard, plainly, redisOptions } from "../helpers/redi
 import { RedisServer } from "../helpers/redis-server.ts";
 import { until, within } from "../helpers/until.ts";
 
-const NO_STATE = { onState: () => {} };
+const NO_STATE = { onState: () => {}, from: null, live: true };
 const CHANNEL = { channels: ["timmy:c"], patterns: [] };
 /** So long that only what does not wait at all ends before the test does. */
 const FOR_EVER = { timeoutMs: 3_600_000 };

@@ -7,6 +7,68 @@ import { RedisServer, type RedisServerOptions } from "../helpers/redis-server.ts
 export async function cuttableLine(port: number): Promise<{ port: number; cut(): void; mend(): void }> {
   const sockets = new Set<Socket>();
   let whole = true;
+  const line = await lineTo(port, (near, far) => {
+    for (const socket of [near, far]) sockets.add(socket);
+    near.pipe(far).pipe(near);
+    if (!whole) near.destroy();
+  });
+  const cut = (): void => {
+    whole = false;
+    for (const socket of sockets) socket.destroy();
+  };
+  const mend = (): void => {
+    whole = true;
+  };
+  return { port: line, cut, mend };
+}
+
+/** Stopped when the test is over. */
+export async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const server = await RedisServer.start(options);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+/**
+ * A way to the server with a gate. When it is closed, a connection made before is held up in its next question for the
+ * channels' newest numbers, and one made later gets nothing more once it has subscribed to its patterns.
+ */
+export async function gatedLine(port: number) {
+  let isClosed = false;
+  let held: Array<() => void> = [];
+  let ask = (): void => {};
+  const gate = { isAsked: false, isFenced: false };
+  const line = await lineTo(port, (near, far) => {
+    const isLater = isClosed;
+    let hasSubscribed = false;
+    near.on("data", (chunk) => {
+      const goOn = (): void => void far.write(chunk);
+      gate.isFenced ||= isClosed && hasSubscribed && chunk.includes("ping");
+      if (!isClosed || isLater || gate.isAsked || !chunk.includes("zrangebyscore")) return void goOn();
+      gate.isAsked = true;
+      ask = goOn;
+    });
+    far.on("data", (chunk) => {
+      const goOn = (): void => void near.write(chunk);
+      if (isClosed && hasSubscribed) held.push(goOn);
+      else goOn();
+      hasSubscribed ||= isLater && chunk.includes("psubscribe");
+    });
+  });
+  const close = (): void => {
+    isClosed = true;
+  };
+  const open = (): void => {
+    isClosed = false;
+    for (const goOn of held) goOn();
+    held = [];
+  };
+  return Object.assign(gate, { port: line, close, open, letAsk: () => ask() });
+}
+
+/** A port whose connections go to the server by what `join` makes of the two sides. */
+async function lineTo(port: number, join: (near: Socket, far: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>();
   const server = createServer((near) => {
     const far = connect(port, "127.0.0.1");
     for (const [one, other] of [
@@ -15,29 +77,14 @@ export async function cuttableLine(port: number): Promise<{ port: number; cut():
     ] as const) {
       sockets.add(one);
       one.on("error", () => other.destroy()).on("close", () => other.destroy());
-      one.pipe(other);
     }
-    if (!whole) near.destroy();
+    join(near, far);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const cut = (): void => {
-    whole = false;
-    for (const socket of sockets) socket.destroy();
-  };
   onTestFinished(() => {
-    cut();
+    for (const socket of sockets) socket.destroy();
     server.close();
   });
   const address = server.address();
-  const mend = (): void => {
-    whole = true;
-  };
-  return { port: typeof address === "object" ? (address?.port ?? 0) : 0, cut, mend };
-}
-
-/** Stopped when the test is over. */
-export async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const server = await RedisServer.start(options);
-  onTestFinished(() => server.stop());
-  return server;
+  return typeof address === "object" ? (address?.port ?? 0) : 0;
 }

@@ -1,10 +1,28 @@
 /** Reading what the command answered, strictly: exits, errors, and each kind of record. */
 import type { ErrorKind } from "../../src/core/errors.ts";
 import { compareNames, decodeName, encodeName } from "../../src/core/names.ts";
-import type { ChannelFacts, KeyFacts, Message } from "../../src/core/types.ts";
+import type {
+  ChannelFacts,
+  ConsumerFacts,
+  Gap,
+  KeyFacts,
+  Message,
+  Failure as MessageFailure,
+} from "../../src/core/types.ts";
 import type { Ended } from "../helpers/processes.ts";
 import { Failure } from "./driver.ts";
-import { bytesIn, nameIn, numberIn, numberOrNull, parseLines, type Row, textIn, textOrNull } from "./rows.ts";
+import {
+  bytesIn,
+  nameIn,
+  numberIn,
+  numberOrNull,
+  parseLines,
+  type Row,
+  rowIn,
+  rowsIn,
+  textIn,
+  textOrNull,
+} from "./rows.ts";
 
 /** The contract's exit codes, written out: a change of the program's own table must not pass unseen. */
 export const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
@@ -95,13 +113,52 @@ export function channelFactsIn(row: Row): ChannelFacts {
   };
 }
 
-export function messageIn(row: Row): Message {
+/** A record of `subscribe`. */
+export function itemIn(row: Row): Message | Gap {
+  return row.gap === undefined ? messageIn(row) : { gap: gapIn(rowIn(row, "gap")) };
+}
+
+function messageIn(row: Row): Message {
   return {
     channel: nameIn(row, "channel"),
     payload: bytesIn(row, "payload"),
     id: textOrNull(row, "id"),
     by: textOrNull(row, "by"),
     at: numberIn(row, "at"),
+    failure: row.failure === undefined ? null : failureOfMessageIn(rowIn(row, "failure")),
+  };
+}
+
+function gapIn(row: Row): Gap["gap"] {
+  return { channel: nameIn(row, "channel"), after: textIn(row, "after"), next: textOrNull(row, "next") };
+}
+
+function failureOfMessageIn(row: Row): MessageFailure {
+  return {
+    channel: nameIn(row, "channel"),
+    id: textIn(row, "id"),
+    by: textIn(row, "by"),
+    consumer: textIn(row, "consumer"),
+    attempts: numberIn(row, "attempts"),
+    reason: textIn(row, "reason"),
+  };
+}
+
+/** The record of `consumers show`. */
+export function consumerIn(row: Row): ConsumerFacts {
+  return {
+    consumer: textIn(row, "consumer"),
+    channels: rowsIn(row, "channels").map((one) => ({
+      channel: nameIn(one, "channel"),
+      position: textIn(one, "position"),
+      pending: numberIn(one, "pending"),
+      lag: numberIn(one, "lag"),
+    })),
+    workers: rowsIn(row, "workers").map((one) => ({
+      worker: textIn(one, "worker"),
+      pending: numberIn(one, "pending"),
+      isAlive: one.alive === true,
+    })),
   };
 }
 

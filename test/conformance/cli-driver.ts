@@ -9,6 +9,7 @@ import { until } from "../helpers/until.ts";
 import {
   answerOf,
   channelFactsIn,
+  consumerIn,
   factsIn,
   inOrder,
   none,
@@ -143,15 +144,33 @@ class CliBoard implements Board {
 
   async subscribe(channels: readonly string[], options: FollowOptions = {}): Promise<Subscription> {
     const before = await this.#countFollowers();
-    const limit = options.count === undefined ? ["--follow"] : [`--count=${options.count}`];
-    const wait = options.waitMs === undefined ? [] : [`--wait=${options.waitMs}ms`];
-    const words = ["subscribe", ...limit, ...wait, ...this.#globals, "--", ...channels];
+    const words = ["subscribe", ...followWords(options), ...this.#globals, ...channels.map(asWord)];
     const subscription = new CliSubscription(startCli(words, callOptions(this.settings)));
     this.#subscriptions.add(subscription);
+    if (options.live === false) return subscription;
     const isReady = async () => subscription.isOver || (await this.#countFollowers()) > before;
     await until("a subscriber", isReady);
     if (subscription.isOver) await subscription.ended; // with its error, if there was one
     return subscription;
+  }
+
+  async consumers() {
+    const { rows } = await this.#call(["consumers", "list"], []);
+    const shown = rows.map((row) => this.#call(["consumers", "show"], [nameIn(row, "consumer")]));
+    return (await Promise.all(shown)).map((answer) => consumerIn(one(answer.rows)));
+  }
+
+  async deleteConsumer(consumer: string) {
+    const { exit, rows } = await this.#call(["consumers", "delete"], [consumer]);
+    const deleted = numberIn(one(rows), "deleted");
+    if ((exit === "done") === (deleted === 1)) return deleted === 1;
+    throw new Error(`exit ${exit} for ${deleted} deleted`);
+  }
+
+  async failAtOne(channel: string, consumer: string, retries: number) {
+    const words = ["subscribe", channel, "--consumer", consumer, "--retries", String(retries), "--", "false"];
+    const { exitCode, stdout } = await runCli(words, callOptions(this.settings));
+    if (exitCode !== 1 || stdout.length > 0) throw new Error(`exit ${exitCode}, ${stdout}`);
   }
 
   async channels(pattern?: string) {
@@ -187,7 +206,7 @@ class CliBoard implements Board {
   get misuses() {
     return MISUSES.map((words) => ({
       what: words.join(" "),
-      call: async () => answerOf(await runCli([...words, "--json"], callOptions(this.settings))),
+      call: async () => answerOf(await runCli(["--json", ...words], callOptions(this.settings))),
     }));
   }
 
@@ -217,6 +236,29 @@ class CliBoard implements Board {
     const options = { ...callOptions(this.settings), ...(input === undefined ? {} : { input }) };
     return answerOf(await runCli([...words, ...this.#globals, "--", ...args], options));
   }
+}
+
+function followWords(options: FollowOptions): string[] {
+  const { count, waitMs, last, since, live, consumer, begin } = options;
+  const end = count === undefined ? ["--follow"] : [`--count=${count}`];
+  return [
+    ...(live === false ? [] : end),
+    ...(waitMs === undefined ? [] : [`--wait=${waitMs}ms`]),
+    ...(last === undefined ? [] : [`--last=${last}`]),
+    ...(since === undefined ? [] : [`--since=${sinceWord(since)}`]),
+    ...(consumer === undefined ? [] : [`--consumer=${consumer}`]),
+    ...(begin === undefined ? [] : [`--from-${begin}`]),
+  ];
+}
+
+function sinceWord(since: string | Date | number): string {
+  if (typeof since === "number") return `${since}ms`;
+  return since instanceof Date ? since.toISOString() : since;
+}
+
+/** Behind `--` stands a command, so a channel that looks like an option is written as a pattern. */
+function asWord(channel: string): string {
+  return channel.startsWith("-") ? `\\${channel}` : channel;
 }
 
 function ttlWords({ ttlMs }: SetOptions): string[] {

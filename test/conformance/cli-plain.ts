@@ -66,7 +66,7 @@ export class PlainCli implements PlainBoard {
   }
 
   async hear(channels: readonly string[], meanwhile: () => Promise<unknown>) {
-    const subscriber = startCli(["subscribe", "--", ...channels], this.#options);
+    const subscriber = startCli(["subscribe", ...channels], this.#options);
     await meanwhile();
     const { stdout, stderr, exitCode } = await subscriber.ended;
     if (exitCode !== 0 || stderr !== "") throw new Error(`exit ${exitCode}: ${stderr}`);

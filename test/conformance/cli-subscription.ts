@@ -1,9 +1,9 @@
 /** A subscription of the command: a process whose lines are read as they come. */
-import type { Message } from "../../src/core/types.ts";
+import type { Gap, Message } from "../../src/core/types.ts";
 import type { Ended, Started } from "../helpers/processes.ts";
 import { until, within } from "../helpers/until.ts";
-import { answerOf, EXIT_OF_KIND, failureIn, messageIn } from "./cli-answers.ts";
-import type { Ending, Subscription } from "./driver.ts";
+import { answerOf, EXIT_OF_KIND, failureIn, itemIn } from "./cli-answers.ts";
+import { type Ending, isMessage, type Subscription } from "./driver.ts";
 import { parseLines } from "./rows.ts";
 
 /** The exit of a process that ended because it was told to. */
@@ -31,16 +31,21 @@ export class CliSubscription implements Subscription {
   }
 
   seen(): Message[] {
+    return this.items().filter(isMessage);
+  }
+
+  items(): (Message | Gap)[] {
     const text = this.#started.stdout();
-    return parseLines(text.subarray(0, text.lastIndexOf(10) + 1)).map(messageIn);
+    return parseLines(text.subarray(0, text.lastIndexOf(10) + 1)).map(itemIn);
   }
 
   async take(count: number) {
-    const enough = () => this.#over || this.#lineCount() >= count;
+    const enough = () => this.#over || (this.#lineCount() >= count && this.seen().length >= count);
     await until(`${count} messages`, enough);
     const seen = this.seen();
-    if (seen.length < count) throw new Error(`it ended after ${seen.length} messages`);
-    return seen.slice(0, count);
+    if (seen.length >= count) return seen.slice(0, count);
+    await this.ended; // with its error, if there was one
+    throw new Error(`it ended after ${seen.length} messages`);
   }
 
   async close() {

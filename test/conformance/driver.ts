@@ -3,7 +3,15 @@
  * `library-driver.ts` and `cli-driver.ts` are the two ways; no group knows which it has.
  */
 import type { ErrorKind } from "../../src/core/errors.ts";
-import type { ChannelFacts, KeyFacts, Message, StoreName, StoreStatus } from "../../src/core/types.ts";
+import type {
+  ChannelFacts,
+  ConsumerFacts,
+  Gap,
+  KeyFacts,
+  Message,
+  StoreName,
+  StoreStatus,
+} from "../../src/core/types.ts";
 
 /** Where a board lies, and what surrounds the process that opens it. */
 export interface Place {
@@ -59,6 +67,16 @@ export interface FollowOptions {
   readonly count?: number;
   /** Ends after this many milliseconds. */
   readonly waitMs?: number;
+  /** Begins with the newest so many retained messages. */
+  readonly last?: number;
+  /** Begins behind an id, at a time, or so many milliseconds ago. */
+  readonly since?: string | Date | number;
+  /** False: ends with what was there when it began. */
+  readonly live?: false;
+  /** As a worker of this consumer, which acknowledges everything. */
+  readonly consumer?: string;
+  /** Where a new consumer begins. */
+  readonly begin?: "start" | "now";
 }
 
 /** Why a subscription ended. */
@@ -70,6 +88,8 @@ export interface Subscription {
   take(count: number): Promise<Message[]>;
   /** What has come so far. */
   seen(): readonly Message[];
+  /** The same, gaps in their places. */
+  items(): readonly (Message | Gap)[];
   readonly ended: Promise<Ending>;
   close(): Promise<void>;
 }
@@ -112,6 +132,12 @@ export interface Board {
   publishAll(channel: string, payloads: readonly string[]): Promise<{ receivers: number; id: string }[]>;
   subscribe(channels: readonly string[], options?: FollowOptions): Promise<Subscription>;
   channels(pattern?: string): Promise<ChannelFacts[]>;
+  /** By name; channels in byte order. */
+  consumers(): Promise<ConsumerFacts[]>;
+  /** False if there is none. */
+  deleteConsumer(consumer: string): Promise<boolean>;
+  /** Takes one message as a worker and fails at it, as often as it may. */
+  failAtOne(channel: string, consumer: string, retries: number): Promise<void>;
   clear(pattern?: string, options?: ClearOptions): Promise<number>;
   status(): Promise<StatusAnswer>;
   /** Everything that status says in any form, for a look at what must not be in it. */
@@ -146,6 +172,10 @@ export interface PlainBoard {
   ): Promise<{ channel: string; payload: Buffer }>;
   channels(pattern: string): Promise<{ channel: string; messages: number; followers: number }[]>;
   clear(pattern: string): Promise<number>;
+}
+
+export function isMessage(item: Message | Gap): item is Message {
+  return !("gap" in item);
 }
 
 /** The one error of both drivers. */

@@ -15,6 +15,7 @@ const REQUIRED = [
   "clear",
   "close",
   "conditions",
+  "consumers",
   "errors",
   "expiry",
   "foreign",
@@ -23,6 +24,7 @@ const REQUIRED = [
   "keys",
   "names",
   "pubsub",
+  "replay",
   "status",
   "values",
 ];

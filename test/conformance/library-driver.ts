@@ -2,8 +2,8 @@
 import { pathToFileURL } from "node:url";
 import { collect } from "../../src/core/collect.ts";
 import { compareNames } from "../../src/core/names.ts";
-import type { Message } from "../../src/core/types.ts";
-import type { Blackboard, Follower } from "../../src/index.ts";
+import type { ConsumerFacts, Gap, Message } from "../../src/core/types.ts";
+import type { Blackboard, Consumer } from "../../src/index.ts";
 import { ROOT } from "../helpers/cli.ts";
 import { start } from "../helpers/processes.ts";
 import { until, within } from "../helpers/until.ts";
@@ -15,6 +15,7 @@ import {
   type Ending,
   Failure,
   type FollowOptions,
+  isMessage,
   type ListOptions,
   type Misuse,
   type PlainBoard,
@@ -119,11 +120,25 @@ class LibraryBoard implements Board {
   }
 
   async subscribe(channels: readonly string[], options: FollowOptions = {}): Promise<Subscription> {
-    const stop = new AbortController();
-    const follow = async () => this.blackboard.subscribe(channels, { signal: stop.signal });
-    const follower = await asked(follow());
-    await asked(follower.ready);
-    return new LibrarySubscription(follower, stop, options);
+    const subscription = new LibrarySubscription(options);
+    await asked(subscription.start(this.blackboard, channels));
+    return subscription;
+  }
+
+  async consumers() {
+    const facts = await asked(this.blackboard.consumers());
+    return facts.sort((left, right) => compareNames(left.consumer, right.consumer)).map(inOrder);
+  }
+
+  deleteConsumer(consumer: string) {
+    return asked(this.blackboard.deleteConsumer(consumer));
+  }
+
+  async failAtOne(channel: string, consumer: string, retries: number) {
+    const worker = await asked(this.blackboard.consume(channel, { consumer, retries }));
+    let delivery = await worker.next();
+    while (delivery !== null) delivery = await worker.fail(delivery, "exited 1");
+    await worker.close();
   }
 
   async channels(pattern?: string) {
@@ -172,35 +187,65 @@ export async function runProgram(
 }
 
 class LibrarySubscription implements Subscription {
-  readonly ended: Promise<Ending>;
-  readonly #seen: Message[] = [];
-  readonly #stop: AbortController;
+  ended: Promise<Ending> = Promise.resolve("closed");
+  readonly #options: FollowOptions;
+  readonly #items: (Message | Gap)[] = [];
+  readonly #stop = new AbortController();
   #over = false;
 
-  constructor(follower: Follower, stop: AbortController, options: FollowOptions) {
-    this.#stop = stop;
-    this.ended = this.#run(follower, options).finally(() => {
+  constructor(options: FollowOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when it is ready. */
+  async start(board: Blackboard, channels: readonly string[]): Promise<void> {
+    const messages = await this.#messages(board, channels);
+    this.ended = asked(this.#run(messages)).finally(() => {
       this.#over = true;
     });
     this.ended.catch(() => {}); // whoever awaits it is told
   }
 
   async take(count: number) {
-    await until(`${count} messages`, () => this.#seen.length >= count || this.#over);
-    if (this.#seen.length < count) throw new Error(`it ended after ${this.#seen.length} messages`);
-    return this.#seen.slice(0, count);
+    await until(`${count} messages`, () => this.seen().length >= count || this.#over);
+    if (this.seen().length < count) {
+      await this.ended; // with its error, if there was one
+      throw new Error(`it ended after ${this.seen().length} messages`);
+    }
+    return this.seen().slice(0, count);
   }
 
   seen() {
-    return this.#seen;
+    return this.#items.filter(isMessage);
+  }
+
+  items() {
+    return this.#items;
   }
 
   async close() {
     this.#stop.abort();
-    await within("the end of a subscription", this.ended);
+    await within(
+      "the end of a subscription",
+      this.ended.catch(() => {}),
+    );
   }
 
-  async #run(follower: Follower, { count, waitMs }: FollowOptions): Promise<Ending> {
+  async #messages(board: Blackboard, channels: readonly string[]): Promise<AsyncIterable<Message>> {
+    const { count: _, waitMs: __, consumer, begin, ...from } = this.#options;
+    const how = { signal: this.#stop.signal, onGap: (gap: Gap["gap"]) => void this.#items.push({ gap }) };
+    if (consumer === undefined) {
+      const follower = board.subscribe(channels, { ...how, ...from });
+      await follower.ready;
+      return follower;
+    }
+    return acknowledged(
+      await board.consume(channels, { ...how, consumer, ...(begin === undefined ? {} : { begin }) }),
+    );
+  }
+
+  async #run(messages: AsyncIterable<Message>): Promise<Ending> {
+    const { count, waitMs, live } = this.#options;
     let late = false;
     const giveUp = () => {
       late = true;
@@ -208,15 +253,29 @@ class LibrarySubscription implements Subscription {
     };
     const timer = waitMs === undefined ? undefined : setTimeout(giveUp, waitMs);
     try {
-      for await (const message of follower) {
-        this.#seen.push(message);
-        if (this.#seen.length === count) return "done";
+      for await (const message of messages) {
+        this.#items.push(message);
+        if (this.seen().length === count) return "done";
       }
+      if (live === false) return "done";
       return late ? "timeout" : "closed";
     } finally {
       clearTimeout(timer);
     }
   }
+}
+
+/** Each message is acknowledged when it was handed on; what is asked for next comes after that. */
+async function* acknowledged(consumer: Consumer): AsyncGenerator<Message> {
+  for await (const delivery of consumer) {
+    await consumer.ack(delivery);
+    yield delivery.message;
+  }
+}
+
+function inOrder(facts: ConsumerFacts): ConsumerFacts {
+  const channels = [...facts.channels].sort((left, right) => compareNames(left.channel, right.channel));
+  return { ...facts, channels };
 }
 
 function plainFormOf(board: LibraryBoard): PlainBoard {
@@ -272,6 +331,18 @@ function misusesOf(board: Blackboard, settings: BoardSettings): Misuse[] {
     call("publish", "channel", undefined),
     call("publish", undefined, "secret"),
     call("subscribe", []),
+    call("subscribe", "channel", { last: -1 }),
+    call("subscribe", "channel", { last: 1, since: 1 }),
+    call("subscribe", "channel", { since: "secret" }),
+    call("subscribe", "channel", { since: new Date("secret") }),
+    call("subscribe", "channel", { live: false }),
+    call("subscribe", "channel", { lsat: 5 }),
+    call("consume", "channel", {}),
+    call("consume", "channel", { consumer: "" }),
+    call("consume", "channel", { consumer: "c", begin: "secret" }),
+    call("consume", "channel", { consumer: "c", ackTimeoutMs: 0 }),
+    call("consume", "channel", { consumer: "c", retries: -1 }),
+    call("deleteConsumer"),
     call("channels", ""),
     open({ backend: "secret" }),
     open({ backend: settings.place.store, prefix: "a\nb", dataDir: settings.place.dataDir ?? "/nowhere" }),

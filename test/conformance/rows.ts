@@ -34,6 +34,20 @@ export function nameIn(row: Row, field: string): string {
   return decodeName(bytesIn(row, field));
 }
 
+/** An object inside of another. */
+export function rowIn(row: Row, field: string): Row {
+  const value = row[field];
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Row;
+  throw new Error(`${field} is not an object`);
+}
+
+/** A list of objects inside of another. */
+export function rowsIn(row: Row, field: string): Row[] {
+  const values = row[field];
+  if (!Array.isArray(values)) throw new Error(`${field} is not a list`);
+  return values.map((_, at) => rowIn({ ...values }, String(at)));
+}
+
 export function textIn(row: Row, field: string): string {
   const value = row[field];
   if (typeof value === "string") return value;

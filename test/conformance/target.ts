@@ -114,6 +114,13 @@ export class Target {
     return { ...this.place, url: `${this.#url}/${db}` };
   }
 
+  /** This test's place, with other limits of what is retained: lines of the config's `history`. */
+  placeWithHistory(...lines: readonly string[]): Place {
+    const config = join(tempDir("config"), "config.yaml");
+    writeFileSync(config, `blackboard:\n  history:\n${lines.map((line) => `    ${line}\n`).join("")}`);
+    return { ...this.place, config };
+  }
+
   /** A place where no store can be. */
   brokenPlace(): Place {
     if (this.store === "memory") return { ...this.place, dataDir: "/dev/null/board" };

@@ -343,7 +343,7 @@ describe("opening", () => {
     await until("both words", () => states.length === 2, 20_000);
     expect(states).toEqual([
       { state: "away", store: "redis", reason: expect.stringMatching(/./) },
-      { state: "back", store: "redis", awayMs: expect.any(Number), recovered: 0, lost: false },
+      { state: "back", store: "redis", awayMs: expect.any(Number), recovered: 0 },
     ]);
     await follower.close();
   });

@@ -78,3 +78,33 @@ test("a loop that is left early ends, and many items cost no stack", async () =>
   for await (const _ of queue) if (++seen === 150_000) break;
   expect(seen).toBe(150_000);
 });
+
+test("a pourer that waits for room holds the queue to what it says", async () => {
+  const queue = new Queue<number>();
+  let poured = 0;
+  const pouring = (async () => {
+    for (; poured < 100; poured++) {
+      queue.push(poured);
+      await queue.room(10);
+    }
+    queue.end();
+  })();
+  await setImmediate();
+  expect(poured).toBe(10);
+  const items: number[] = [];
+  for await (const item of queue) {
+    items.push(item);
+    await setImmediate();
+    expect(poured - items.length).toBeLessThanOrEqual(10);
+  }
+  await pouring;
+  expect(items).toEqual(Array.from({ length: 100 }, (_, index) => index));
+});
+
+test("waiting for room ends with the queue", async () => {
+  const queue = new Queue<number>();
+  queue.push(1);
+  const waiting = queue.room(0);
+  queue.end();
+  await waiting;
+});

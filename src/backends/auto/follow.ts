@@ -1,8 +1,13 @@
-/** Following both stores as one, so that a publisher that fell back is heard. */
+/** Reading both stores as one, so that a publisher that fell back is heard. */
 import type { Follower } from "../../core/backend.ts";
 import { reasonOf } from "../../core/errors.ts";
 import { Queue } from "../../core/queue.ts";
-import type { Message } from "../../core/types.ts";
+import type { Gap, Message } from "../../core/types.ts";
+
+type Item = Message | Gap;
+
+/** Items held between the stores and the loop; more wait in the stores. */
+const MOST_HELD = 100;
 
 /**
  * Messages of both followers as they come: in order within a store, in order of arrival between them.
@@ -11,12 +16,12 @@ import type { Message } from "../../core/types.ts";
  * it is back is caught up with, so that following the file is enough to miss nothing
  */
 export function followBoth(
-  redis: Follower,
-  file: Promise<Follower>,
+  redis: Follower<Item>,
+  file: Promise<Follower<Item>>,
   away: Promise<void>,
   onNotice: (notice: string) => void,
-): Follower {
-  const queue = new Queue<Message>();
+): Follower<Item> {
+  const queue = new Queue<Item>();
   const heardFile = file.then(whenReady).catch((error: unknown) => {
     onNotice(`cannot follow the board file as well: ${reasonOf(error)}`);
     return null;
@@ -42,14 +47,17 @@ export function followBoth(
   };
 }
 
-async function whenReady(follower: Follower): Promise<Follower> {
+async function whenReady(follower: Follower<Item>): Promise<Follower<Item>> {
   await follower.ready;
   return follower;
 }
 
-async function pour(follower: Follower, queue: Queue<Message>): Promise<void> {
+async function pour(follower: Follower<Item>, queue: Queue<Item>): Promise<void> {
   try {
-    for await (const message of follower) queue.push(message);
+    for await (const item of follower) {
+      queue.push(item);
+      await queue.room(MOST_HELD);
+    }
   } catch (error) {
     queue.fail(error);
   }

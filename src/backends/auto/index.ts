@@ -12,93 +12,96 @@ import type {
   FollowOptions,
   SetOptions,
 } from "../../core/backend.ts";
-import { BlackboardError } from "../../core/errors.ts";
-import type { BackendStatus, Bytes, FollowState, Selection } from "../../core/types.ts";
-import { hasUnsynced } from "../memory/unsynced.ts";
-import { type BackendSettings, unsyncedNotice } from "../open.ts";
-import { UnreachableError } from "../redis/errors.ts";
-import { createRedis, type RedisStore } from "../redis/index.ts";
+import type { BackendStatus, Bytes, FollowState, Gap, Message, Selection } from "../../core/types.ts";
+import type { WorkerOptions } from "../../core/worker.ts";
+import type { BackendSettings } from "../open.ts";
 import { followBoth } from "./follow.ts";
-import { StarvationWatch } from "./starvation.ts";
-
-/** How long redis may take to answer before it counts as unreachable. */
-const REACH_MS = 300;
-/** How often that is tried if the process did not get to run meanwhile: the silence was then its own. */
-const ATTEMPTS = 4;
-/** How long it then counts so, before it is tried again: a program's many operations must not each wait for nobody. */
-const VERDICT_MS = 1000;
+import { replayAll } from "./replay.ts";
+import { Stores } from "./stores.ts";
 
 /** @throws BlackboardError `unavailable` if neither store can be used, `config` if redis refuses us */
 export async function openAuto(settings: BackendSettings): Promise<Backend> {
-  const backend = new AutoBackend(settings, createRedis(settings));
-  const unreachable = await backend.reach();
-  if (unreachable === null || settings.fallback) return backend;
-  await backend.close();
+  const stores = new Stores(settings);
+  const unreachable = await stores.reach();
+  if (unreachable === null || settings.fallback) return new AutoBackend(stores);
+  await stores.close();
   throw unreachable;
 }
 
 class AutoBackend implements Backend {
-  readonly #settings: BackendSettings;
-  readonly #redis: RedisStore;
-  #memory: Promise<Backend> | null = null;
-  #unreachable: { readonly error: UnreachableError; readonly until: number } | null = null;
-  #toldOfFallback = false;
-  #toldOfUnsynced = false;
+  readonly #stores: Stores;
 
-  constructor(settings: BackendSettings, redis: RedisStore) {
-    this.#settings = settings;
-    this.#redis = redis;
+  constructor(stores: Stores) {
+    this.#stores = stores;
   }
 
   /** Those of redis. While the file stands in, its own smaller limit of a value holds. */
   get capabilities(): Capabilities {
-    return this.#redis.capabilities;
+    return this.#stores.redis.capabilities;
   }
 
   async get(key: string) {
-    return (await this.#choose()).get(key);
+    return (await this.#stores.choose()).get(key);
   }
 
   async set(key: string, value: Bytes, options: SetOptions) {
     const backend =
-      options.condition === null ? await this.#choose() : await this.#decider("a conditional set");
+      options.condition === null
+        ? await this.#stores.choose()
+        : await this.#stores.decider("a conditional set");
     return backend.set(key, value, options);
   }
 
   async del(keys: readonly string[], options: DelOptions) {
-    return (await this.#choose()).del(keys, options);
+    return (await this.#stores.choose()).del(keys, options);
   }
 
   async exists(keys: readonly string[]) {
-    return (await this.#choose()).exists(keys);
+    return (await this.#stores.choose()).exists(keys);
   }
 
   async *keys(pattern: string) {
-    yield* (await this.#choose()).keys(pattern);
+    yield* (await this.#stores.choose()).keys(pattern);
   }
 
   async describe(keys: readonly string[]) {
-    return (await this.#choose()).describe(keys);
+    return (await this.#stores.choose()).describe(keys);
   }
 
   async ttl(key: string) {
-    return (await this.#choose()).ttl(key);
+    return (await this.#stores.choose()).ttl(key);
   }
 
   async expire(key: string, ttlMs: number | null) {
-    return (await this.#choose()).expire(key, ttlMs);
+    return (await this.#stores.choose()).expire(key, ttlMs);
   }
 
   async incr(key: string, by: bigint, agent: string) {
-    return (await this.#decider("incr")).incr(key, by, agent);
+    return (await this.#stores.decider("incr")).incr(key, by, agent);
   }
 
   async publish(channel: string, payload: Bytes, agent: string) {
-    return (await this.#choose()).publish(channel, payload, agent);
+    return (await this.#stores.choose()).publish(channel, payload, agent);
   }
 
-  follow(selection: Selection, options: FollowOptions): Follower {
-    const file = this.#openMemory().then((memory) => memory.follow(selection, options));
+  follow(selection: Selection, options: FollowOptions): Follower<Message | Gap> {
+    return options.live ? this.#followLive(selection, options) : this.#replay(selection, options);
+  }
+
+  async work(consumer: string, selection: Selection, options: WorkerOptions) {
+    return (await this.#stores.decider("who works on a message")).work(consumer, selection, options);
+  }
+
+  async consumers() {
+    return (await this.#stores.choose()).consumers();
+  }
+
+  async deleteConsumer(consumer: string) {
+    return (await this.#stores.decider("deleting a consumer")).deleteConsumer(consumer);
+  }
+
+  #followLive(selection: Selection, options: FollowOptions): Follower<Message | Gap> {
+    const file = this.#stores.memory().then((memory) => memory.follow(selection, this.#ofFile(options)));
     let tellAway = () => {};
     const away = new Promise<void>((resolve) => {
       tellAway = resolve;
@@ -108,115 +111,59 @@ class AutoBackend implements Backend {
       options.onState(state);
     };
     // A server that is silent, not gone, would otherwise be waited for until the bound of a whole operation.
-    this.reach().then(
+    this.#stores.reach().then(
       (unreachable) => unreachable && tellAway(),
       () => {}, // the follower meets the same refusal and ends with it
     );
     return followBoth(
-      this.#redis.followPatiently(selection, { onState }),
+      this.#stores.redis.followPatiently(selection, { ...options, onState }),
       file,
       away,
-      this.#settings.onNotice,
+      this.#stores.settings.onNotice,
     );
   }
 
+  #replay(selection: Selection, options: FollowOptions): Follower<Message | Gap> {
+    const followers = this.#readable().then((stores) =>
+      stores.map((store) => store.follow(selection, options)),
+    );
+    const most = options.from !== null && "last" in options.from ? options.from.last : Infinity;
+    return replayAll(followers, most);
+  }
+
+  /** The file's past is this board's past only where it stood in for redis. */
+  #ofFile(options: FollowOptions): FollowOptions {
+    return this.#stores.hasUnsynced ? options : { ...options, from: null };
+  }
+
+  /** Every store that has a part of the log. */
+  async #readable(): Promise<readonly Backend[]> {
+    const chosen = await this.#stores.choose();
+    if (chosen !== this.#stores.redis || !this.#stores.hasUnsynced) return [chosen];
+    return [chosen, await this.#stores.memory()];
+  }
+
   async channels(pattern: string) {
-    return (await this.#choose()).channels(pattern);
+    return (await this.#stores.choose()).channels(pattern);
   }
 
   async status(): Promise<BackendStatus> {
-    const chosen = await this.#choose();
+    const chosen = await this.#stores.choose();
     const status = await chosen.status();
-    const isRedis = chosen === this.#redis;
+    const isRedis = chosen === this.#stores.redis;
     const why = isRedis ? "redis answered" : "redis is unreachable, so the file stands in";
     // A file with unsynced writes is part of the picture; one without would be opened for nothing.
-    const showFile = isRedis && hasUnsynced(this.#settings.memoryPath);
-    const file = showFile ? (await (await this.#openMemory()).status()).stores : [];
+    const showFile = isRedis && this.#stores.hasUnsynced;
+    const file = showFile ? (await (await this.#stores.memory()).status()).stores : [];
     return { store: status.store, why: `auto: ${why}`, stores: [...status.stores, ...file] };
   }
 
   /** One store for steps that belong together. */
   async pin(): Promise<Backend> {
-    return this.#choose();
+    return this.#stores.choose();
   }
 
   async close(): Promise<void> {
-    const memory = await this.#memory?.catch(() => null);
-    await Promise.all([this.#redis.close(), memory?.close()]);
-  }
-
-  /** `null` if redis is there, else why it cannot be reached. Any other trouble with it is thrown. */
-  async reach(): Promise<UnreachableError | null> {
-    if (this.#unreachable !== null && this.#unreachable.until > Date.now()) return this.#unreachable.error;
-    this.#unreachable = null;
-    const error = await this.#tryToReach(ATTEMPTS);
-    if (error !== null) this.#unreachable = { error, until: Date.now() + VERDICT_MS };
-    return error;
-  }
-
-  async #tryToReach(attempts: number): Promise<UnreachableError | null> {
-    const watch = new StarvationWatch();
-    try {
-      await this.#redis.connect(Math.min(REACH_MS, this.#settings.timeoutMs));
-      watch.end();
-      return null;
-    } catch (error) {
-      const wasStarved = watch.end();
-      if (!(error instanceof UnreachableError)) throw error;
-      return wasStarved && attempts > 1 ? this.#tryToReach(attempts - 1) : error;
-    }
-  }
-
-  /** The store for an operation that either can do. */
-  async #choose(): Promise<Backend> {
-    const unreachable = await this.reach();
-    if (unreachable === null) {
-      this.#toldOfFallback = false;
-      this.#tellOfUnsynced();
-      return this.#redis;
-    }
-    if (!this.#settings.fallback) throw unreachable;
-    const memory = await this.#openMemory();
-    this.#tellOfFallback(unreachable);
-    return memory;
-  }
-
-  /** The store for an operation that decides who wins: redis or nothing. */
-  async #decider(operation: string): Promise<Backend> {
-    const unreachable = await this.reach();
-    if (unreachable === null) return this.#redis;
-    const message = `${unreachable.message}; ${operation} is not decided on the file, two could win`;
-    const hint = "--backend memory decides on the file, if every agent uses it";
-    throw new BlackboardError("unavailable", message, { hint, cause: unreachable });
-  }
-
-  #openMemory(): Promise<Backend> {
-    this.#memory ??= this.#loadMemory();
-    return this.#memory;
-  }
-
-  async #loadMemory(): Promise<Backend> {
-    try {
-      const { openMemory } = await import("../memory/index.ts");
-      return await openMemory({ ...this.#settings, path: this.#settings.memoryPath, flagUnsynced: true });
-    } catch (error) {
-      this.#memory = null; // a file that was locked, or a disk that was full, may not be so next time
-      throw error;
-    }
-  }
-
-  /** Once a command; in a program, each time redis goes away. */
-  #tellOfFallback(unreachable: UnreachableError): void {
-    if (this.#toldOfFallback) return;
-    this.#toldOfFallback = true;
-    this.#toldOfUnsynced = false; // there may be new ones when redis is back
-    this.#settings.onNotice(`${unreachable.message}; using ${this.#settings.memoryPath} instead`);
-  }
-
-  #tellOfUnsynced(): void {
-    if (this.#toldOfUnsynced) return;
-    this.#toldOfUnsynced = true;
-    const notice = unsyncedNotice(this.#settings.memoryPath);
-    if (notice !== null) this.#settings.onNotice(notice);
+    await this.#stores.close();
   }
 }

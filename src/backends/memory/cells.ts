@@ -29,7 +29,7 @@ export function orNull<T>(row: Row, column: string, read: (row: Row, column: str
   return row[column] === null ? null : read(row, column);
 }
 
-function damaged(column: string): never {
+export function damaged(column: string): never {
   throw new BlackboardError(
     "unavailable",
     `the board file is damaged: column "${column}" holds a wrong type`,

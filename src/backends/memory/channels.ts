@@ -2,10 +2,10 @@
 import { compileGlob } from "../../core/glob.ts";
 import { numberToId } from "../../core/ids.ts";
 import { decodeName, encodeName } from "../../core/names.ts";
-import type { Bytes, ChannelFacts, PublishResult } from "../../core/types.ts";
-import { type Board, checkSize } from "./board.ts";
+import type { Bytes, ChannelFacts, Failure, PublishResult } from "../../core/types.ts";
+import type { Board } from "./board.ts";
 import { bytesIn, numberIn, orNull, type Row } from "./cells.ts";
-import { CHANGES, dropOverLimit } from "./log.ts";
+import { CHANGES, dropOverLimit, streamIn } from "./log.ts";
 import type { Ear, Registry } from "./registry.ts";
 
 /** Unsynced entries are beside `kept`: retention does not count them. */
@@ -14,7 +14,16 @@ const STREAMS = `SELECT id, channel, kept, oldest,
   (SELECT max(n) FROM log WHERE stream = streams.id AND unsynced = 0) AS newest,
   (SELECT max(n) FROM log WHERE stream = streams.id AND unsynced = 1) AS newest_unsynced
   FROM streams WHERE board = ? AND channel > ?`;
+const OVER_LIMIT = "SELECT id, channel, kept, oldest FROM streams WHERE id = ? AND board = ? AND kept > ?";
 const KEPT_SINCE = "SELECT count(*) AS count FROM log WHERE stream = ? AND unsynced = 0 AND n >= ?";
+
+/** A message to be sent. */
+export interface Letter {
+  readonly channel: string;
+  readonly payload: Bytes;
+  readonly agent: string;
+  readonly failure: Failure | null;
+}
 
 /** A channel's retained messages. */
 export interface Retained {
@@ -32,17 +41,26 @@ export class Channels {
     this.#registry = registry;
   }
 
-  /** Logs the message, which is how followers get it, and counts them, in one transaction. */
-  publish(channel: string, payload: Bytes, agent: string): PublishResult {
-    checkSize("payload", payload);
+  /** Logs the message, which is how followers get it, and counts them. Part of a change of the board. */
+  send({ channel, payload, agent, failure }: Letter, now: number): PublishResult {
     const name = encodeName(channel);
-    return this.#board.change((now) => {
-      const entry = { kind: "message", channel: name, name: null, data: payload, author: agent } as const;
-      const { n, stream } = this.#board.log({ ...entry, board: this.#board.prefix }, now);
-      const { receivers, readByAll } = this.#registry.audience(name);
-      dropOverLimit(this.#board.db, stream, this.#board.settings.history.messagesPerChannel, readByAll);
-      return { receivers, id: numberToId(n) };
-    });
+    const entry = { kind: "message", channel: name, name: null, data: payload, author: agent } as const;
+    const { n, stream } = this.#board.log({ ...entry, failure, board: this.#board.prefix }, now);
+    const { receivers, readByAll } = this.#registry.audience(name);
+    dropOverLimit(this.#board.db, stream, this.#board.settings.history.messagesPerChannel, readByAll);
+    return { receivers, id: numberToId(n) };
+  }
+
+  /** Drops what some of the channels have over their limit and nobody waits for. Needs a write transaction around it. */
+  trim(streams: readonly number[]): void {
+    const { db, prefix, settings } = this.#board;
+    const limit = settings.history.messagesPerChannel;
+    for (const stream of streams) {
+      const row = db.get(OVER_LIMIT, stream, prefix, limit);
+      if (row === undefined) continue;
+      const { readByAll } = this.#registry.audience(bytesIn(row, "channel"));
+      dropOverLimit(db, streamIn(row), limit, readByAll);
+    }
   }
 
   list(pattern: string): readonly ChannelFacts[] {

@@ -5,7 +5,7 @@ import { type Cell, type Row, textIn } from "./cells.ts";
 import { type Connection, connect, type Statement, sqliteVersion } from "./driver.ts";
 import { fromSqlite, isBusy } from "./faults.ts";
 import { checkSameFile, type Identity, identityOf, preparePlace } from "./place.ts";
-import { createTables, hasTables } from "./schema.ts";
+import { bringUpToDate, isUpToDate } from "./schema.ts";
 
 /** How to open a board file. */
 export interface DatabaseOptions {
@@ -36,12 +36,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
 /** The check comes first: another program's file must not even change its journal mode. */
 async function prepare(connection: Connection, options: DatabaseOptions): Promise<void> {
-  const isMade = hasTables(connection, options.path);
+  const isReady = isUpToDate(connection, options.path);
   await useWal(connection, options);
   connection.exec(
     `PRAGMA synchronous = ${options.durability}; PRAGMA journal_size_limit = ${WAL_LIMIT}; PRAGMA trusted_schema = OFF`,
   );
-  if (!isMade) createTables(connection, options.path);
+  if (!isReady) bringUpToDate(connection, options.path);
 }
 
 /** SQLite's busy timeout does not cover the change to WAL: of 120 first opens at once, 4 failed without this loop. */
@@ -74,6 +74,7 @@ export class Database {
   readonly #timeoutMs: number;
   readonly #statements = new Map<string, Statement>();
   #isOpen = true;
+  #putOff: (() => void) | null = null;
 
   constructor(connection: Connection, identity: Identity, options: DatabaseOptions) {
     this.path = options.path;
@@ -83,8 +84,18 @@ export class Database {
     this.#timeoutMs = options.timeoutMs;
   }
 
+  /**
+   * Runs something (that throws nothing) as soon as the present call stack is done, so that what is done in one go can be
+   * written in one go; sooner, if something else is to be done with the file: the order stays.
+   */
+  putOff(work: () => void): void {
+    this.#putOff = work;
+    queueMicrotask(() => this.#catchUp());
+  }
+
   /** Runs something that reads. Several statements see several moments. */
   read<T>(work: () => T): T {
+    this.#catchUp();
     this.#checkOpen();
     try {
       this.checkPlace();
@@ -99,8 +110,17 @@ export class Database {
    * began as a reader fails at once when it turns writer after someone else wrote.
    */
   write<T>(work: () => T): T {
+    return this.#transaction("BEGIN IMMEDIATE", work);
+  }
+
+  /** Runs something that reads, all of it at one moment. */
+  snapshot<T>(work: () => T): T {
+    return this.#transaction("BEGIN", work);
+  }
+
+  #transaction<T>(begin: string, work: () => T): T {
     return this.read(() => {
-      this.#statement("BEGIN IMMEDIATE").run();
+      this.#statement(begin).run();
       try {
         const result = work();
         this.#statement("COMMIT").run();
@@ -159,6 +179,12 @@ export class Database {
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+
+  #catchUp(): void {
+    const work = this.#putOff;
+    this.#putOff = null;
+    work?.();
   }
 
   #checkOpen(): void {

@@ -38,6 +38,11 @@ export function isBusy(thrown: unknown): boolean {
   return code === CODE.busy || code === CODE.locked || code === CODE.protocol;
 }
 
+/** Whether only another process's lock is in the way: the same may succeed later. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof BlackboardError && isBusy(error.cause);
+}
+
 /** The error to throw instead of what a statement threw. What is not SQLite's passes unchanged. */
 export function fromSqlite(cause: unknown, path: string, timeoutMs: number): unknown {
   const code = primaryCode(cause);

@@ -1,150 +1,137 @@
 /**
  * A running subscription. It pulls: messages stay in the log until the loop asks for them, so a slow loop costs no
- * memory; the row in the registry keeps retention away from what was not read yet.
+ * memory. A file does not go away and come back: there is no state to tell of.
  */
-import type { Follower } from "../../core/backend.ts";
-import { BlackboardError } from "../../core/errors.ts";
-import type { Message, Selection } from "../../core/types.ts";
+import { setImmediate as breath } from "node:timers/promises";
+import type { Follower, FollowOptions } from "../../core/backend.ts";
+import type { Gap, Message, Selection } from "../../core/types.ts";
 import type { Database } from "./database.ts";
+import { beginningOf } from "./history.ts";
+import { Presence, type Surroundings } from "./presence.ts";
 import { Reader } from "./reader.ts";
-import { BEAT_MS, type Registry } from "./registry.ts";
 import { compileSelection } from "./selection.ts";
+import { Streams } from "./streams.ts";
 import { Waker } from "./waker.ts";
 
-/** How long after a message the row learns that it was read, in milliseconds; each time costs a small write. */
-const SAVE_MS = 1000;
-
-/** What a registered follower has. */
-interface Running {
-  readonly reader: Reader;
-  readonly waker: Waker;
-  readonly beat: NodeJS.Timeout;
-  /** Its row; another one if it was taken for dead. */
-  id: number;
+/** What is followed, and how far. */
+export interface Wanted extends Pick<FollowOptions, "from" | "live"> {
+  readonly selection: Selection;
 }
 
-export class MemoryFollower implements Follower {
-  readonly ready: Promise<void>;
-  readonly #db: Database;
-  readonly #registry: Registry;
-  readonly #selection: Selection;
-  readonly #onEnd: () => void;
-  /** `null` if it could not be registered. */
-  #running: Running | null = null;
-  #save: NodeJS.Timeout | null = null;
-  /** What had arrived and was not taken when it was closed. */
-  #rest: Message[] = [];
-  #failure: unknown = null;
-  #isClosed = false;
-  #isLeft = false;
+/** What only a live one has. */
+interface Live {
+  readonly waker: Waker;
+  readonly presence: Presence;
+}
 
-  /** @param onEnd told once, when it is closed in whatever way */
-  constructor(db: Database, registry: Registry, selection: Selection, onEnd: () => void) {
-    this.#db = db;
-    this.#registry = registry;
-    this.#selection = selection;
+export class MemoryFollower implements Follower<Message | Gap> {
+  readonly ready: Promise<void>;
+  readonly #around: Surroundings;
+  readonly #db: Database;
+  readonly #wanted: Wanted;
+  readonly #onEnd: () => void;
+  /** `null` before it has begun and after its loop has ended. */
+  #reader: Reader | null = null;
+  /** `null` if it is not live, or not any more. */
+  #live: Live | null = null;
+  #failure: unknown = null;
+
+  /** @param onEnd told when nothing is read any more */
+  constructor(around: Surroundings, wanted: Wanted, onEnd: () => void) {
+    this.#around = around;
+    this.#db = around.board.db;
+    this.#wanted = wanted;
     this.#onEnd = onEnd;
     this.ready = this.#start();
-    this.ready.catch((error: unknown) => {
-      this.#failure = error; // the loop throws it, too: nobody has to look at `ready`
-    });
+    this.ready.catch(onEnd); // the loop throws it, too: nobody has to look at `ready`
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message | Gap, void, undefined> {
     try {
       await this.ready;
-      while (!this.#isClosed) {
-        yield* this.#arrived();
-        if (!this.#isClosed) await this.#running?.waker.next();
+      for (;;) {
+        const isEnding = this.#live === null;
+        const isMore = this.#turnPage();
+        yield* this.#page();
+        if (isMore) await breath();
+        else if (isEnding) return;
+        else await this.#live?.waker.next();
       }
-      yield* this.#rest;
-      if (this.#failure !== null) throw this.#failure;
     } finally {
-      this.#isLeft = true;
+      this.#reader = null;
       await this.close();
+      this.#onEnd();
     }
   }
 
+  /** What has arrived stays in the log and is read from there; retention does not wait for it any more. */
   async close(): Promise<void> {
-    this.#stop();
-    const running = this.#running;
-    this.#running = null;
-    if (running !== null) this.#unregister(running.id);
+    const live = this.#live;
+    if (live === null) return;
+    this.#live = null;
+    live.waker.stop();
+    live.presence.end();
+    this.#orFail(() => this.#db.snapshot(() => this.#reader?.end()));
   }
 
-  /** A row that cannot be removed now, in a locked or lost file, is removed when it shows no life any more. */
-  #unregister(id: number): void {
-    try {
-      this.#db.write(() => this.#registry.remove(id));
-    } catch (error) {
-      if (!(error instanceof BlackboardError) || error.kind !== "unavailable") throw error;
-    }
+  /** Closes it because the file is let go of: what has arrived is taken into memory, as far as it may be. */
+  async letGo(): Promise<void> {
+    await this.close();
+    this.#orFail(() => this.#reader?.hold());
+  }
+
+  async #start(): Promise<void> {
+    if (this.#wanted.live) this.#startLive();
+    else this.#db.snapshot(() => this.#begin().end());
   }
 
   /** The watch comes before the row: from then on no message can go unnoticed. */
-  async #start(): Promise<void> {
+  #startLive(): void {
     const waker = new Waker(this.#db.path);
     try {
-      const { id, position } = this.#registry.add(this.#selection);
-      const reader = new Reader(this.#db, compileSelection(this.#selection), position);
-      const beat = setInterval(() => this.#beat(), BEAT_MS).unref();
-      this.#running = { reader, waker, beat, id };
+      const presence = this.#db.write(
+        () => new Presence(this.#around, this.#wanted.selection, this.#begin(), this.#fail),
+      );
+      this.#live = { waker, presence };
     } catch (error) {
       waker.stop();
       throw error;
     }
   }
 
-  *#arrived(): Generator<Message, void, undefined> {
-    while (!this.#isClosed) {
-      const message = this.#running?.reader.next() ?? null;
-      if (message === null) return;
-      this.#save ??= setTimeout(() => this.#beat(), SAVE_MS).unref();
-      yield message;
-    }
+  #begin(): Reader {
+    const streams = new Streams(this.#db, compileSelection(this.#wanted.selection));
+    const beginning = beginningOf(this.#around.board, streams, this.#wanted.from);
+    this.#reader = new Reader(this.#db, streams, beginning);
+    return this.#reader;
   }
 
-  /** Takes in what has arrived, unless nobody will ask for it, and ends the waiting. */
-  #stop(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#onEnd();
-    const running = this.#running;
-    if (running === null) return;
-    clearInterval(running.beat);
-    clearTimeout(this.#save ?? undefined);
-    if (!this.#isLeft) this.#takeRest(running.reader);
-    running.waker.stop();
+  #turnPage(): boolean {
+    if (this.#failure !== null) throw this.#failure;
+    return this.#reader?.turnPage() ?? false;
   }
 
-  #takeRest(reader: Reader): void {
+  *#page(): Generator<Message | Gap, void, undefined> {
+    for (let item = this.#next(); item !== null; item = this.#next()) yield item;
+  }
+
+  #next(): Message | Gap | null {
+    const item = this.#reader?.next() ?? null;
+    if (item !== null) this.#live?.presence.saveSoon();
+    return item;
+  }
+
+  #orFail(work: () => void): void {
     try {
-      for (let message = reader.next(); message !== null; message = reader.next()) this.#rest.push(message);
+      work();
     } catch (error) {
-      this.#failure ??= error;
+      this.#fail(error);
     }
   }
 
-  /** A sign of life, and how far it has read. */
-  #beat(): void {
-    this.#save = null;
-    const running = this.#running;
-    if (running === null) return;
-    try {
-      this.#db.write(() => this.#writeBeat(running));
-    } catch (error) {
-      // A locked file is tried again at the next beat; if it is gone for good, the loop's own reading says so.
-      if (error instanceof BlackboardError && error.kind === "unavailable") return;
-      this.#failure ??= error;
-      this.#stop();
-    }
-  }
-
-  /** Without its row nothing waited for this follower: what it has not read may be gone. */
-  #writeBeat(running: Running): void {
-    const { position } = running.reader;
-    if (this.#registry.beat(running.id, position)) return;
-    running.reader.checkNothingLost();
-    running.id = this.#registry.insert(this.#selection, position);
-  }
+  /** The loop throws it. */
+  readonly #fail = (error: unknown): void => {
+    this.#failure ??= error;
+    this.#live?.waker.wake();
+  };
 }

@@ -5,23 +5,30 @@ import type {
   Capabilities,
   DelOptions,
   Follower,
+  FollowOptions,
   SetOptions,
 } from "../../core/backend.ts";
 import type {
   BackendStatus,
   Bytes,
   ChannelFacts,
+  ConsumerFacts,
+  Gap,
   KeyFacts,
+  Message,
   PublishResult,
   Selection,
   SetResult,
 } from "../../core/types.ts";
+import type { Worker, WorkerOptions } from "../../core/worker.ts";
 import { Board, MAX_VALUE_BYTES } from "./board.ts";
 import { Channels } from "./channels.ts";
+import { Consumers } from "./consumers.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { Entries } from "./entries.ts";
 import { MemoryFollower } from "./follower.ts";
 import { listKeys } from "./listing.ts";
+import { Outbox } from "./outbox.ts";
 import { Registry } from "./registry.ts";
 import { statusOf } from "./status.ts";
 
@@ -47,6 +54,8 @@ class MemoryBackend implements Backend {
   readonly #entries: Entries;
   readonly #registry: Registry;
   readonly #channels: Channels;
+  readonly #outbox: Outbox;
+  readonly #consumers: Consumers;
   readonly #followers = new Set<MemoryFollower>();
 
   constructor(db: Database, options: MemoryOptions) {
@@ -55,6 +64,8 @@ class MemoryBackend implements Backend {
     this.#entries = new Entries(this.#board);
     this.#registry = new Registry(db, options.prefix);
     this.#channels = new Channels(this.#board, this.#registry);
+    this.#outbox = new Outbox(this.#board, this.#channels);
+    this.#consumers = new Consumers(this.#board, this.#channels, this.#registry);
   }
 
   async get(key: string): Promise<Buffer | null> {
@@ -94,16 +105,28 @@ class MemoryBackend implements Backend {
   }
 
   async publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult> {
-    return this.#channels.publish(channel, payload, agent);
+    return this.#outbox.publish(channel, payload, agent);
   }
 
-  /** A file does not go away and come back: there is no state to tell of. */
-  follow(selection: Selection): Follower {
-    const follower = new MemoryFollower(this.#db, this.#registry, selection, () => {
+  follow(selection: Selection, { from, live }: FollowOptions): Follower<Message | Gap> {
+    const around = { board: this.#board, registry: this.#registry, channels: this.#channels };
+    const follower = new MemoryFollower(around, { selection, from, live }, () => {
       this.#followers.delete(follower);
     });
     this.#followers.add(follower);
     return follower;
+  }
+
+  async work(consumer: string, selection: Selection, options: WorkerOptions): Promise<Worker> {
+    return this.#consumers.work(consumer, selection, options);
+  }
+
+  async consumers(): Promise<readonly ConsumerFacts[]> {
+    return this.#consumers.list();
+  }
+
+  async deleteConsumer(consumer: string): Promise<boolean> {
+    return this.#consumers.delete(consumer);
   }
 
   async channels(pattern: string): Promise<readonly ChannelFacts[]> {
@@ -125,7 +148,8 @@ class MemoryBackend implements Backend {
   async close(): Promise<void> {
     const followers = [...this.#followers];
     this.#followers.clear();
-    const closed = await Promise.allSettled(followers.map((follower) => follower.close()));
+    const closing = [...followers.map((follower) => follower.letGo()), this.#consumers.close()];
+    const closed = await Promise.allSettled(closing);
     this.#db.close();
     const failed = closed.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;

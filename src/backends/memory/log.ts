@@ -1,14 +1,15 @@
 /** Appending to the log, and what retention takes away from it. All of it runs inside a write transaction. */
 import { MAX_LOGGED_VALUE_BYTES } from "../../core/backend.ts";
 import { msToNumber } from "../../core/ids.ts";
-import { numberIn, type Row } from "./cells.ts";
+import type { Failure } from "../../core/types.ts";
+import { numberIn, orNull, type Row } from "./cells.ts";
 import type { Database } from "./database.ts";
 
 /** The channel of the stream that holds the changes of keys: no name, for names hold no control characters. */
 export const CHANGES = Buffer.of(0);
 /**
  * How many entries over the limit a stream keeps for a live follower that has not read them. Beyond it the oldest
- * are dropped nevertheless, and the follower ends with an error: one stopped process must not fill the disk.
+ * are dropped nevertheless, and the follower is told of a gap: one stopped process must not fill the disk.
  */
 const HELD_ENTRIES = 100_000;
 /** The most entries one transaction takes away, so that it stays short. */
@@ -32,12 +33,16 @@ export interface Entry {
   /** `null`: nobody, the entry is an expiry. */
   readonly author: string | null;
   readonly isUnsynced: boolean;
+  /** Why a message is here, if a consumer could not handle it. */
+  readonly failure?: Failure | null;
 }
 
 /** A stream that got an entry. */
 export interface Stream {
   readonly id: number;
   readonly kept: number;
+  /** The first of those kept; older than it, if it is the only one. */
+  readonly oldest: number;
 }
 
 /** An entry's number, and its stream. */
@@ -51,20 +56,25 @@ const LAST = "SELECT max(last, coalesce((SELECT max(n) FROM log), 0)) AS last FR
 const REMEMBER = "UPDATE counter SET last = max(last, ?1) WHERE ?1 > coalesce((SELECT max(n) FROM log), 0)";
 /** `oldest` apart: naming it rewrites its index, even if it stays as it is. */
 const EXTEND = `UPDATE streams SET kept = kept + ?3, last = ?4
-  WHERE board = ?1 AND channel = ?2 RETURNING id, kept`;
+  WHERE board = ?1 AND channel = ?2 RETURNING id, kept, oldest`;
 const FIRST = "UPDATE streams SET oldest = ? WHERE id = ?";
 const BEGIN_STREAM = `INSERT INTO streams (board, channel, kept, last, oldest, dropped)
-  VALUES (?1, ?2, ?3, ?4, ?4, 0) RETURNING id, kept`;
+  VALUES (?1, ?2, ?3, ?4, ?4, 0) RETURNING id, kept, oldest`;
 /** An empty array may reach SQLite as NULL, depending on the driver: hence the flag beside it. */
-const APPEND = `INSERT INTO log (n, stream, kind, unsynced, author, size, name, data)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE WHEN ?9 THEN coalesce(?8, x'') END)`;
+const APPEND = `INSERT INTO log (n, stream, kind, unsynced, author, size, name, failure, data)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, CASE WHEN ?9 THEN coalesce(?8, x'') END)`;
 const OLDEST = `SELECT n FROM log WHERE stream = ? AND unsynced = 0 AND n <= ? ORDER BY n LIMIT ?`;
 const DROP = "DELETE FROM log WHERE stream = ? AND unsynced = 0 AND n <= ?";
 const SHRINK = `UPDATE streams SET kept = kept - ?2, dropped = ?3,
   oldest = coalesce((SELECT min(n) FROM log WHERE stream = ?1 AND unsynced = 0), last) WHERE id = ?1`;
 const FORCED = "UPDATE counter SET forced = max(forced, ?)";
 const OF_AGE = "SELECT id, kept, last FROM streams WHERE board = ? AND oldest < ? ORDER BY oldest LIMIT 1";
-const FORGET = `DELETE FROM streams WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM log WHERE stream = ?1)`;
+/** Not while a consumer or a follower is still to be told what it lost. */
+const FORGET = `DELETE FROM streams WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM log WHERE stream = ?1)
+  AND NOT EXISTS (SELECT 1 FROM pending WHERE stream = ?1)
+  AND NOT EXISTS (SELECT 1 FROM positions WHERE stream = ?1 AND delivered < streams.last)
+  AND NOT EXISTS (SELECT 1 FROM followers WHERE position < streams.dropped)`;
+const FORGET_POSITIONS = "DELETE FROM positions WHERE stream = ?";
 const IGNORE = "UPDATE streams SET oldest = NULL WHERE id = ?";
 
 /** The last number drawn in this file; every later entry has a greater one. */
@@ -77,10 +87,19 @@ export function append(db: Database, entry: Entry, now: number): Appended {
   const counted = entry.isUnsynced ? 0 : 1;
   const place = [entry.board, entry.channel, counted, n] as const;
   const row = db.get(EXTEND, ...place) ?? db.one(BEGIN_STREAM, ...place);
-  const stream = { id: numberIn(row, "id"), kept: numberIn(row, "kept") };
+  const stream = streamIn(row);
   if (stream.kept === counted) db.run(FIRST, n, stream.id);
   addRow(db, n, stream.id, entry);
   return { n, stream };
+}
+
+/** @param row its `id`, `kept` and `oldest` */
+export function streamIn(row: Row): Stream {
+  return {
+    id: numberIn(row, "id"),
+    kept: numberIn(row, "kept"),
+    oldest: orNull(row, "oldest", numberIn) ?? 0,
+  };
 }
 
 /** Payloads are always kept, values only up to the contract's limit. */
@@ -90,7 +109,8 @@ function addRow(db: Database, n: number, stream: number, entry: Entry): void {
   const isKept = data !== null && (kind === "message" || size <= MAX_LOGGED_VALUE_BYTES);
   const unsynced = entry.isUnsynced ? 1 : 0;
   const bytes = isKept ? data : null;
-  db.run(APPEND, n, stream, kind, unsynced, entry.author, size, entry.name, bytes, isKept ? 1 : 0);
+  const failure = entry.failure ? JSON.stringify(entry.failure) : null;
+  db.run(APPEND, n, stream, kind, unsynced, entry.author, size, entry.name, bytes, isKept ? 1 : 0, failure);
 }
 
 /**
@@ -101,6 +121,7 @@ export function dropOverLimit(db: Database, stream: Stream, limit: number, readB
   const excess = stream.kept - limit;
   if (excess <= Math.min(limit * SLACK, DROPPED_AT_ONCE / 2)) return;
   const isForced = excess > HELD_ENTRIES;
+  if (!isForced && stream.oldest > readByAll) return;
   drop(db, stream.id, isForced ? Number.MAX_SAFE_INTEGER : readByAll, excess, isForced);
 }
 
@@ -118,10 +139,12 @@ export function dropOfAge(db: Database, board: string, oldestAllowed: number): v
 
 /** An empty stream goes; one with unsynced entries stays until they are brought over. */
 function forget(db: Database, id: number, row: Row): void {
-  if (numberIn(row, "kept") === 0 && db.run(FORGET, id) === 0) db.run(IGNORE, id);
+  if (numberIn(row, "kept") > 0) return;
+  if (db.run(FORGET, id) === 0) db.run(IGNORE, id);
+  else db.run(FORGET_POSITIONS, id);
 }
 
-function drop(db: Database, stream: number, upTo: number, most: number, isForced: boolean): void {
+export function drop(db: Database, stream: number, upTo: number, most: number, isForced: boolean): void {
   const rows = db.all(OLDEST, stream, upTo, Math.min(most, DROPPED_AT_ONCE));
   const newest = rows.at(-1);
   if (newest === undefined) return;

@@ -1,31 +1,57 @@
-/** Reading messages from the log, in order, from a position onwards. */
-import { BlackboardError } from "../../core/errors.ts";
-import type { Matcher } from "../../core/glob.ts";
-import { numberToId, numberToMs } from "../../core/ids.ts";
-import { decodeName } from "../../core/names.ts";
-import type { Message } from "../../core/types.ts";
-import { bytesIn, numberIn, orNull, type Row, textIn } from "./cells.ts";
+/** Reading messages from the log, in order, from a position onwards, and noticing what is missing. */
+import type { Gap, Message } from "../../core/types.ts";
+import { bytesIn, numberIn, type Row } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { CHANGES } from "./log.ts";
+import type { Beginning } from "./history.ts";
+import { lastNumber } from "./log.ts";
+import { Losses } from "./losses.ts";
+import { toMessage } from "./message.ts";
+import type { Streams } from "./streams.ts";
 
-/** Without the payloads, which may be large and not wanted. CROSS JOIN: in SQLite, the order of the loops. */
-const PAGE = `SELECT log.n, log.kind, streams.channel, (SELECT forced FROM counter) AS forced
-  FROM log CROSS JOIN streams ON streams.id = log.stream WHERE log.n > ? ORDER BY log.n LIMIT 256`;
-const MESSAGE = "SELECT author, data FROM log WHERE n = ?";
-const DROPPED = "SELECT channel FROM streams WHERE dropped > ? AND channel > ?";
+type Item = Message | Gap;
+
+const PAGE_ROWS = 256;
+/** Whether nothing can be missing behind the position: retention has waited for the reader's row. */
+const IS_WHOLE =
+  "(SELECT forced FROM counter) <= ?1 AND EXISTS (SELECT 1 FROM followers WHERE id = ?2) AS whole";
+/** Payloads up to 4 KiB come with their page, which is thus 1 MiB at most; a larger one when it is its turn. */
+const PAGE = `SELECT n, stream, unsynced, author,
+  CASE WHEN kind = 'message' AND size <= 4096 THEN data END AS data,
+  CASE WHEN kind = 'message' AND size <= 4096 THEN failure END AS failure, ${IS_WHOLE}
+  FROM log WHERE n > ?1 AND n <= ?3 ORDER BY n LIMIT ${PAGE_ROWS}`;
+const LARGE = "SELECT author, data, failure FROM log WHERE n = ?";
+const DROPPED = "SELECT id, channel, dropped FROM streams WHERE dropped > ?";
+const UNREAD = "SELECT id, channel, last FROM streams WHERE last > ?";
+
+/** What is kept in memory when the file is let go of: so many messages, and so many bytes or one message. */
+const HELD_MESSAGES = 1000;
+const HELD_BYTES = 16 * 1024 * 1024;
 
 export class Reader {
   readonly #db: Database;
-  readonly #selects: Matcher;
+  readonly #streams: Streams;
+  readonly #losses: Losses;
   #position: number;
   #page: readonly Row[] = [];
   #at = 0;
+  /** Nothing newer was there when the page was read. */
+  #isLastPage = false;
+  /** The row in the registry that retention waits for; 0: there is none. */
+  #row = 0;
+  /** For a time there was no row: something may have been dropped. */
+  #isUnsure = false;
+  /** Nothing behind it is read. */
+  #end = Number.MAX_SAFE_INTEGER;
+  /** By stream: its newest entry at the end. `null`: there is no end. */
+  #lasts: ReadonlyMap<number, number> | null = null;
+  #held: Item[] | null = null;
 
-  /** @param position the number of the last log entry that is not wanted any more */
-  constructor(db: Database, selects: Matcher, position: number) {
+  constructor(db: Database, streams: Streams, { position, lost, isAsked }: Beginning) {
     this.#db = db;
-    this.#selects = selects;
+    this.#streams = streams;
     this.#position = position;
+    this.#losses = new Losses(position);
+    for (const loss of lost) isAsked ? this.#losses.note(loss) : this.#losses.forgive(loss);
   }
 
   /** The number of the last log entry read. */
@@ -33,46 +59,119 @@ export class Reader {
     return this.#position;
   }
 
-  /** The next message, or `null` if all have been read. @throws BlackboardError `unavailable` if one is lost */
-  next(): Message | null {
-    for (;;) {
-      const row = this.#page[this.#at++] ?? this.#turnPage();
-      if (row === null) return null;
-      const n = numberIn(row, "n");
-      const channel = bytesIn(row, "channel");
-      const isWanted = textIn(row, "kind") === "message" && this.#selects(channel);
-      const message = isWanted ? this.#message(n, channel) : null;
-      this.#position = n;
-      if (message !== null) return message;
+  /** The streams of which it has read messages since. */
+  streamsReadSince(position: number): number[] {
+    return this.#losses.handedSince(position);
+  }
+
+  /** Retention waits for this row; the first one was made where reading begins, another after a time without. */
+  waitedForBy(row: number): void {
+    this.#isUnsure = this.#row !== 0;
+    this.#row = row;
+  }
+
+  /** Reads no further than what is in the log now, and retention does not wait for it. Needs a snapshot around it. */
+  end(): void {
+    this.#row = 0;
+    this.#end = lastNumber(this.#db);
+    const selected = this.#db.all(UNREAD, this.#position).filter((row) => this.#has(row));
+    this.#lasts = new Map(selected.map((row) => [numberIn(row, "id"), numberIn(row, "last")]));
+  }
+
+  /** Reads the next page; false if it is the last one for now. */
+  turnPage(): boolean {
+    if (this.#held !== null) return false;
+    this.#losses.passed(this.#position);
+    this.#streams.prune();
+    this.#page = this.#readPage();
+    this.#at = 0;
+    this.#isLastPage = this.#page.length < PAGE_ROWS;
+    return !this.#isLastPage;
+  }
+
+  /** The page's next message, or a gap before it; `null` behind the last. */
+  next(): Item | null {
+    if (this.#held !== null) return this.#held.shift() ?? null;
+    for (let row = this.#page[this.#at]; row !== undefined; row = this.#page[this.#at]) {
+      const item = this.#take(row);
+      if (item !== null) return item;
+    }
+    return this.#isLastPage ? this.#losses.atEnd() : null;
+  }
+
+  /** Takes what comes next into memory, as much as may be: the file is let go of. */
+  hold(): void {
+    const held: Item[] = [];
+    let bytes = 0;
+    for (let isLast = false; held.length < HELD_MESSAGES && bytes < HELD_BYTES; ) {
+      const item = this.next();
+      if (item !== null) held.push(item);
+      else if (isLast) break;
+      else isLast = !this.turnPage();
+      if (item !== null && "payload" in item) bytes += item.payload.length;
+    }
+    this.#held = held;
+  }
+
+  /** What was dropped is asked for only when something can have been, and then at the moment the page is of. */
+  #readPage(): readonly Row[] {
+    const page = this.#row === 0 || this.#isUnsure ? null : this.#db.read(() => this.#wholePage());
+    if (page !== null) return page;
+    this.#isUnsure = false;
+    return this.#db.snapshot(() => {
+      this.#noteDropped();
+      return this.#rows();
+    });
+  }
+
+  #wholePage(): readonly Row[] | null {
+    const rows = this.#rows();
+    const proof = rows[0] ?? this.#db.one(`SELECT ${IS_WHOLE}`, this.#position, this.#row);
+    return numberIn(proof, "whole") === 1 ? rows : null;
+  }
+
+  /** The streams' names are looked up at once: a stream that loses its last entry may be forgotten. */
+  #rows(): readonly Row[] {
+    const rows = this.#db.all(PAGE, this.#position, this.#row, this.#end);
+    for (const row of rows) this.#streams.channelOf(numberIn(row, "stream"));
+    return rows;
+  }
+
+  #noteDropped(): void {
+    for (const row of this.#db.all(DROPPED, this.#position)) {
+      const stream = numberIn(row, "id");
+      if (!this.#has(row) || !this.#hadUnread(stream)) continue;
+      this.#losses.note({ stream, channel: bytesIn(row, "channel"), upTo: numberIn(row, "dropped") });
     }
   }
 
-  /** @throws BlackboardError `unavailable` if retention took a selected message that was not read yet */
-  checkNothingLost(): void {
-    const rows = this.#db.read(() => this.#db.all(DROPPED, this.#position, CHANGES));
-    if (rows.some((row) => this.#selects(bytesIn(row, "channel")))) throw lost();
+  #has(row: Row): boolean {
+    return this.#streams.has(bytesIn(row, "channel"));
   }
 
-  #turnPage(): Row | null {
-    this.#page = this.#db.read(() => this.#db.all(PAGE, this.#position));
-    const first = this.#page[0];
-    this.#at = 1;
-    if (first === undefined) return null;
-    if (numberIn(first, "forced") > this.#position) this.checkNothingLost();
-    return first;
+  /** Before the end; what was dropped may all have come after it. */
+  #hadUnread(stream: number): boolean {
+    return this.#lasts === null || (this.#lasts.get(stream) ?? 0) > this.#position;
   }
 
-  #message(n: number, channel: Buffer): Message {
-    const row = this.#db.read(() => this.#db.get(MESSAGE, n));
-    if (row === undefined) throw lost();
-    const payload = bytesIn(row, "data");
-    const by = orNull(row, "author", textIn);
-    return { channel: decodeName(channel), payload, id: numberToId(n), by, at: numberToMs(n) };
+  #take(row: Row): Item | null {
+    const n = numberIn(row, "n");
+    const stream = numberIn(row, "stream");
+    const message = this.#messageIn(row, n, stream);
+    const gap = message === null ? null : this.#losses.before(stream, n);
+    if (gap !== null) return gap; // the message comes at the next call
+    this.#at++;
+    this.#position = n;
+    if (message !== null) this.#losses.handOn(stream, n);
+    return message;
   }
-}
 
-function lost(): BlackboardError {
-  return new BlackboardError("unavailable", "messages were dropped before this follower read them", {
-    hint: "it was stopped or too slow for too long; start it again, or raise blackboard.history",
-  });
+  #messageIn(row: Row, n: number, stream: number): Message | null {
+    const channel = this.#streams.channelOf(stream);
+    if (channel === null || (this.#losses.hides(stream, n) && row.unsynced === 0)) return null;
+    const whole = row.data === null ? this.#db.read(() => this.#db.get(LARGE, n)) : row;
+    if (whole !== undefined) return toMessage(n, channel, whole);
+    this.#losses.note({ stream, channel, upTo: n });
+    return null;
+  }
 }

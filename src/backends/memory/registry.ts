@@ -5,28 +5,40 @@
  */
 import type { Matcher } from "../../core/glob.ts";
 import type { Selection } from "../../core/types.ts";
-import { numberIn, type Row, textIn } from "./cells.ts";
+import { numberIn, orNull, type Row, textIn } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { isRunning, thisProcess } from "./liveness.ts";
-import { lastNumber } from "./log.ts";
+import { isRunning, type Owner, thisProcess } from "./liveness.ts";
 import { compileSelection, readSelection, writeSelection } from "./selection.ts";
 
 /** How often a follower gives a sign of life, and how long one is believed, in milliseconds. */
 export const BEAT_MS = 10_000;
 const LEASE_MS = 30_000;
-/** Compiled selections remembered; more than followers there can sensibly be. */
+/** Rows remembered; more than followers there can sensibly be. */
 const REMEMBERED = 1000;
 
-const ADD = `INSERT INTO followers (board, selection, pid, started, scene, beat, position)
-  VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`;
+const ADD = `INSERT INTO followers (board, selection, pid, started, scene, beat, position, consumer, worker)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`;
 const BEAT = "UPDATE followers SET beat = ?2, position = ?3 WHERE id = ?1";
 const REMOVE = "DELETE FROM followers WHERE id = ?";
-const ALL = "SELECT * FROM followers";
+const REMOVE_WORKERS = "DELETE FROM followers WHERE consumer = ?";
+/** A follower hears all boards of the file, by whole names; a consumer is of one board. */
+const ALL = "SELECT * FROM followers WHERE consumer IS NULL OR board = ?";
+/** Only what changes: each publish reads all of them. */
+const STATES = "SELECT id, beat, position FROM followers WHERE consumer IS NULL OR board = ?";
+const ONE = "SELECT * FROM followers WHERE id = ?";
 
 /** A follower whose process runs. */
 export interface LiveFollower {
   readonly board: string;
   readonly ear: Ear;
+  /** `null`: it is no consumer's. */
+  readonly worker: WorkerRow | null;
+}
+
+/** A worker of a consumer: the consumer's row, and the worker's name. */
+export interface WorkerRow {
+  readonly consumer: number;
+  readonly worker: string;
 }
 
 /** A row's selection, made ready. */
@@ -34,6 +46,11 @@ export interface Ear {
   readonly selects: Matcher;
   /** The channels it names exactly. */
   readonly channels: readonly string[];
+}
+
+/** What of a row never changes. */
+interface Identity extends LiveFollower {
+  readonly owner: Owner;
 }
 
 /** Who gets a message now. */
@@ -46,28 +63,20 @@ export interface Audience {
 export class Registry {
   readonly #db: Database;
   readonly #board: string;
-  /** By row; a row's selection never changes and its id never comes back. */
-  readonly #ears = new Map<number, Ear>();
+  /** By row; its id never comes back. */
+  readonly #known = new Map<number, Identity>();
 
   constructor(db: Database, board: string) {
     this.#db = db;
     this.#board = board;
   }
 
-  /** Adds a row, and tells from where the follower reads: everything logged later is for it. */
-  add(selection: Selection): { id: number; position: number } {
-    return this.#db.write(() => {
-      const position = lastNumber(this.#db);
-      return { id: this.insert(selection, position), position };
-    });
-  }
-
-  /** A row alone; needs a write transaction around it. */
-  insert(selection: Selection, position: number): number {
+  /** Adds a row; needs a write transaction around it. */
+  insert(selection: Selection, position: number, worker?: WorkerRow): number {
     const { pid, started, scene } = thisProcess();
     const text = writeSelection(selection);
-    const row = this.#db.one(ADD, this.#board, text, pid, started, scene, Date.now(), position);
-    return numberIn(row, "id");
+    const place = [this.#board, text, pid, started, scene, Date.now(), position] as const;
+    return numberIn(this.#db.one(ADD, ...place, worker?.consumer ?? null, worker?.worker ?? null), "id");
   }
 
   /** A sign of life; false if another process took this one for dead and removed the row. */
@@ -79,13 +88,18 @@ export class Registry {
     this.#db.run(REMOVE, id);
   }
 
+  removeWorkers(consumer: number): void {
+    this.#db.run(REMOVE_WORKERS, consumer);
+  }
+
   /** Who a message on this channel reaches. Removes the rows of the dead: needs a write transaction around it. */
   audience(channel: Uint8Array): Audience {
     let receivers = 0;
     let readByAll = Number.MAX_SAFE_INTEGER;
-    for (const row of this.#db.all(ALL)) {
-      if (!this.#earOf(row).selects(channel)) continue;
-      if (isLive(row)) {
+    for (const row of this.#db.all(STATES, this.#board)) {
+      const { ear, owner } = this.#identityOf(row);
+      if (!ear.selects(channel)) continue;
+      if (isLive(owner, row)) {
         receivers++;
         readByAll = Math.min(readByAll, numberIn(row, "position"));
       } else {
@@ -97,23 +111,36 @@ export class Registry {
 
   /** Every live follower of the file. */
   live(): readonly LiveFollower[] {
-    const rows = this.#db.all(ALL).filter(isLive);
-    return rows.map((row) => ({ board: textIn(row, "board"), ear: this.#earOf(row) }));
+    const rows = this.#db.all(ALL, this.#board).map((row) => ({ row, identity: identityIn(row) }));
+    return rows.filter(({ row, identity }) => isLive(identity.owner, row)).map(({ identity }) => identity);
   }
 
-  #earOf(row: Row): Ear {
+  #identityOf(row: Row): Identity {
     const id = numberIn(row, "id");
-    const known = this.#ears.get(id);
+    const known = this.#known.get(id);
     if (known !== undefined) return known;
-    if (this.#ears.size >= REMEMBERED) this.#ears.clear();
-    const selection = readSelection(textIn(row, "selection"));
-    const ear = { selects: compileSelection(selection), channels: selection.channels };
-    this.#ears.set(id, ear);
-    return ear;
+    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    const identity = identityIn(this.#db.one(ONE, id));
+    this.#known.set(id, identity);
+    return identity;
   }
 }
 
-function isLive(row: Row): boolean {
-  const owner = { pid: numberIn(row, "pid"), started: textIn(row, "started"), scene: textIn(row, "scene") };
+function identityIn(row: Row): Identity {
+  const selection = readSelection(textIn(row, "selection"));
+  return {
+    board: textIn(row, "board"),
+    ear: { selects: compileSelection(selection), channels: selection.channels },
+    worker: workerIn(row),
+    owner: { pid: numberIn(row, "pid"), started: textIn(row, "started"), scene: textIn(row, "scene") },
+  };
+}
+
+function workerIn(row: Row): WorkerRow | null {
+  const consumer = orNull(row, "consumer", numberIn);
+  return consumer === null ? null : { consumer, worker: textIn(row, "worker") };
+}
+
+function isLive(owner: Owner, row: Row): boolean {
   return isRunning(owner) ?? numberIn(row, "beat") >= Date.now() - LEASE_MS;
 }

@@ -9,7 +9,6 @@ import type { Connection } from "./driver.ts";
 
 /** "tbb1": says in the file's header that it is a board. */
 const APPLICATION_ID = 0x74626231;
-const VERSION = 1;
 
 /*
  * entries: `value` comes last, so that reading the rest of a row does not walk through the pages of a large value.
@@ -19,11 +18,16 @@ const VERSION = 1;
  *   took away. A stream without any is looked at again when `oldest` comes of age, and then goes.
  * log: `name` is the key, NULL for a message; `data` is NULL where only the `size` is logged.
  *   Entries with `unsynced` = 1 were written while redis was away; retention leaves them alone and counts them not.
- * followers: `position` is the last entry read for sure, `beat` the last sign of life.
+ *   `failure` is the JSON of a message's `Failure`, if it has one.
+ * followers: `position` is the last entry read for sure, `beat` the last sign of life. The rows of a consumer's workers have its id and
+ *   the worker's name; all others NULL.
  * counter: `last` number drawn, unless the log has a greater one; `forced` is the newest entry dropped although a live follower might want it.
+ * consumers: `start` is the first number that a new consumer did not want any more, `selection` the last one used.
+ * positions: `delivered` is the newest entry of the stream that was handed to a worker of the consumer; without a row, none newer than `start` was.
+ * pending: what was handed out and is not done. `worker` is the holder's name, '' if it was given back; from `due` on others may take it over.
  * AUTOINCREMENT where ids are remembered across transactions and must never come back as something else.
  */
-const TABLES = `
+const VERSION_1 = `
 CREATE TABLE entries (
   name BLOB PRIMARY KEY NOT NULL,
   expires_at INTEGER,
@@ -70,8 +74,37 @@ CREATE TABLE followers (
 CREATE TABLE counter (last INTEGER NOT NULL, forced INTEGER NOT NULL);
 INSERT INTO counter VALUES (0, 0);
 PRAGMA application_id = ${APPLICATION_ID};
-PRAGMA user_version = ${VERSION};
 `;
+const VERSION_2 = `
+ALTER TABLE log ADD COLUMN failure TEXT;
+ALTER TABLE followers ADD COLUMN consumer INTEGER;
+ALTER TABLE followers ADD COLUMN worker TEXT;
+CREATE TABLE consumers (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  board TEXT NOT NULL,
+  name TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  selection TEXT NOT NULL,
+  UNIQUE (board, name)
+);
+CREATE TABLE positions (
+  consumer INTEGER NOT NULL,
+  stream INTEGER NOT NULL,
+  delivered INTEGER NOT NULL,
+  PRIMARY KEY (consumer, stream)
+) WITHOUT ROWID;
+CREATE TABLE pending (
+  consumer INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  stream INTEGER NOT NULL,
+  worker TEXT NOT NULL,
+  due INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  PRIMARY KEY (consumer, n)
+) WITHOUT ROWID;
+`;
+/** What leads from each version to the next, from an empty file on: a new file goes the way an old one has gone. */
+const STEPS = [VERSION_1, VERSION_2];
 
 /** One statement, so that the three numbers are of one moment. */
 const IDENTITY = `SELECT
@@ -80,32 +113,39 @@ const IDENTITY = `SELECT
   (SELECT count(*) FROM sqlite_schema) AS tables`;
 
 /**
- * Whether the file has the tables; false for an empty one. Reads only: a file that is not ours is left as it is.
+ * Whether the file has the tables as they are now; false for an empty one, and for an older timmy-bb's. Reads only: a file that is
+ * not ours is left as it is.
  * @throws BlackboardError `config` for another program's database and for a newer timmy-bb's board
  */
-export function hasTables(connection: Connection, path: string): boolean {
+export function isUpToDate(connection: Connection, path: string): boolean {
+  return versionOf(connection, path) === STEPS.length;
+}
+
+/** Makes the tables, or makes more of an older file's, unless another process has done so meanwhile. */
+export function bringUpToDate(connection: Connection, path: string): void {
+  connection.exec("BEGIN IMMEDIATE");
+  try {
+    for (const step of STEPS.slice(versionOf(connection, path))) connection.exec(step);
+    connection.exec(`PRAGMA user_version = ${STEPS.length}; COMMIT`);
+  } catch (error) {
+    if (connection.isTransaction) connection.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+/** 0: an empty file. */
+function versionOf(connection: Connection, path: string): number {
   const row = connection.prepare(IDENTITY).get() as Row;
   const application = numberIn(row, "application");
-  if (application === 0 && numberIn(row, "tables") === 0) return false;
+  if (application === 0 && numberIn(row, "tables") === 0) return 0;
   if (application !== APPLICATION_ID) {
     throw new BlackboardError("config", `${path} is another program's SQLite database, not a board`, {
       hint: "set blackboard.memory.path or $TIMMY_BB_DATA_DIR to another place",
     });
   }
-  if (numberIn(row, "version") === VERSION) return true;
+  const version = numberIn(row, "version");
+  if (version <= STEPS.length) return version;
   throw new BlackboardError("config", `the board file ${path} was made by a newer timmy-bb`, {
     hint: "update timmy-bb, or set blackboard.memory.path to another place",
   });
-}
-
-/** Makes the tables, unless another process has made them meanwhile. */
-export function createTables(connection: Connection, path: string): void {
-  connection.exec("BEGIN IMMEDIATE");
-  try {
-    if (!hasTables(connection, path)) connection.exec(TABLES);
-    connection.exec("COMMIT");
-  } catch (error) {
-    if (connection.isTransaction) connection.exec("ROLLBACK");
-    throw error;
-  }
 }

@@ -79,8 +79,13 @@ export async function newestNumbers(
 
 /** By the server's clock: ours may differ. */
 async function oldestKept(connection: Connection, maxAgeMs: number): Promise<number> {
-  const [seconds] = asList(await connection.call("time"));
-  return msToNumber(Math.max(asNumber(seconds) * 1000 - maxAgeMs, 0));
+  return Math.max((await readClock(connection)) - msToNumber(maxAgeMs), 0);
+}
+
+/** The server's clock, as the first number of its millisecond. */
+export async function readClock(connection: Connection): Promise<number> {
+  const [seconds, micros] = asList(await connection.call("time"));
+  return msToNumber(asNumber(seconds) * 1000 + Math.floor(asNumber(micros) / 1000));
 }
 
 /** Channels with subscribers by exact name, foreign ones too. */

@@ -114,6 +114,7 @@ export class Connection {
 
   /** Ends it at once: `quit` would wait for a stopped server, and so would `disconnect` alone, for 2 s. */
   destroy(): void {
+    if (this.#client.stream?.destroyed) return; // by all whose command was lost with it; each would leave a listener
     this.#client.disconnect();
     this.#client.stream?.destroy();
   }

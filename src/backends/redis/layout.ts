@@ -54,6 +54,21 @@ export function envelopePattern(layout: Layout, pattern: string): string {
   return `${escapeGlob(layout.root)}envelope:${pattern}`;
 }
 
+/** Up to which message of each channel a consumer's workers were handed all. */
+export function positionsOf(layout: Layout, consumer: string): string {
+  return `${layout.root}positions:${consumer}`;
+}
+
+/** The workers of a consumer are told here which channel has something for them again. */
+export function nudgeOf(layout: Layout, consumer: string): string {
+  return `${layout.root}nudge:${consumer}`;
+}
+
+/** A worker listens here as long as its process lives. No name holds a line break, so what is before it is clear. */
+export function workerOf(layout: Layout, consumer: string, member: string): string {
+  return `${layout.root}worker:${consumer}\n${member}`;
+}
+
 /**
  * A follower of patterns listens here too, because Redis tells nobody which patterns are being followed. JSON keeps
  * bytes that are not UTF-8, too: it escapes the lone surrogates that stand for them.

@@ -176,17 +176,37 @@ function noAnswer(effect: Effect, shown: string, reason: string): BlackboardErro
   });
 }
 
-/** Runs a script by its name, or by its text if the server does not know it yet. */
+const known = new WeakMap<Connection, Set<string>>();
+
+/** The names of the scripts that a connection's server has run for it. */
+function scriptsOf(connection: Connection): Set<string> {
+  const scripts = known.get(connection) ?? new Set();
+  known.set(connection, scripts);
+  return scripts;
+}
+
+/**
+ * Runs a script by its text until the server has answered once, then by its name. To ask by name first would let a call
+ * that had to be repeated come behind one that was made after it.
+ */
 export async function evaluate(
   connection: Connection,
   script: Script,
   keys: readonly string[],
   args: readonly Argument[],
 ): Promise<Reply> {
+  const scripts = scriptsOf(connection);
+  const all = [keys.length, ...keys, ...args];
+  if (!scripts.has(script.sha1)) {
+    const reply = await connection.call("eval", script.source, ...all);
+    scripts.add(script.sha1);
+    return reply;
+  }
   try {
-    return await connection.call("evalsha", script.sha1, keys.length, ...keys, ...args);
+    return await connection.call("evalsha", script.sha1, ...all);
   } catch (error) {
     if (!(error instanceof ServerReplyError) || error.code !== "NOSCRIPT") throw error;
-    return connection.call("eval", script.source, keys.length, ...keys, ...args);
+    scripts.delete(script.sha1); // the server has forgotten all scripts
+    return evaluate(connection, script, keys, args);
   }
 }

@@ -1,12 +1,9 @@
-/** The part of every script that keeps the board's books: ids, the log, who wrote what, and what has expired. */
+/** What the scripts share, in parts: a server makes every function of a script anew at each call. */
 
+/** The header, the clock, and ids: the beginning of every script. */
 export const LIBRARY = `
 local root, by = ARGV[1], ARGV[2]
 local changes_kept, messages_kept, age_kept = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-
-local meta = root .. 'meta'         -- hash: key -> "<number> <fingerprint> <author>" of our last write
-local firsts = root .. 'firsts'     -- zset: key -> number of the write that made it
-local expiries = root .. 'expiries' -- zset: key -> ms at which its time to live ends
 
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
@@ -41,6 +38,13 @@ local function next_number()
   redis.call('SET', root .. 'id', text(number))
   return number
 end
+`;
+
+/** The books: the log of changes, who wrote what, and what has expired. */
+export const BOOKS = `
+local meta = root .. 'meta'         -- hash: key -> "<number> <fingerprint> <author>" of our last write
+local firsts = root .. 'firsts'     -- zset: key -> number of the write that made it
+local expiries = root .. 'expiries' -- zset: key -> ms at which its time to live ends
 
 local function log(number, kind, key, value, author)
   if changes_kept <= 0 then return end
@@ -128,5 +132,46 @@ local function sweep()
   local step = redis.call('HSCAN', meta, redis.call('GET', root .. 'cursor') or '0', 'COUNT', 16)
   redis.call('SET', root .. 'cursor', step[1])
   for at = 1, #step[2], 2 do settle(step[2][at]) end
+end
+`;
+
+/** Sending a message. */
+export const PUBLISHING = `
+-- Deliveries, the id's number, and how many followers may have got it more than once. The failure is JSON, or ''.
+local function publish(channel, payload, database, failure)
+  local channels = root .. 'channels'
+  local number = next_number()
+  local entry = id(number)
+  if messages_kept > 0 then
+    local stream = root .. 'channel:' .. channel
+    -- each entry names the one before it, so that a reader sees whether something went between
+    local before = redis.call('ZSCORE', channels, channel) or '0'
+    local fields = {'payload', payload, 'by', by, 'before', before}
+    if failure ~= '' then
+      fields[7] = 'failure'
+      fields[8] = failure
+    end
+    local add = {'XADD', stream, 'NOMKSTREAM', 'MAXLEN', '=', messages_kept, entry, unpack(fields)}
+    -- tidying once a second is enough: readers look at the age themselves
+    local is_tidy = now - tonumber(before) / 1024 < 1000
+    if not is_tidy or not redis.call(unpack(add)) then
+      table.remove(add, 3)
+      redis.call(unpack(add))
+      redis.call('XTRIM', stream, 'MINID', '=', text(oldest_kept))
+      redis.call('PEXPIRE', stream, age_kept + 1000)
+    end
+  end
+  redis.call('ZADD', channels, text(number), channel)
+  if lucky then
+    -- a day longer than the messages: a reader who was away that long must still be told that there were some
+    redis.call('ZREMRANGEBYSCORE', channels, '-inf', '(' .. text(math.max(oldest_kept - 86400000, 0) * 1024))
+  end
+  local envelope = database .. ' ' .. entry .. ' ' .. by
+  if failure ~= '' then envelope = envelope .. '\\n' .. failure end
+  -- the envelope and then the message: nothing can come between these
+  redis.call('PUBLISH', root .. 'envelope:' .. channel, envelope)
+  local receivers = redis.call('PUBLISH', channel, payload)
+  local several = receivers > 1 and redis.call('PUBSUB', 'NUMSUB', root .. 'several')[2] or 0
+  return {receivers, text(number), several}
 end
 `;

@@ -6,7 +6,7 @@
  * age kept in ms. What follows is each script's own. KEYS[1] is always the id counter, so that a Cluster finds the node.
  */
 import { createHash } from "node:crypto";
-import { LIBRARY } from "./script-library.ts";
+import { BOOKS, LIBRARY, PUBLISHING } from "./script-library.ts";
 
 /** A script and the name the server knows it by. */
 export interface Script {
@@ -15,7 +15,7 @@ export interface Script {
 }
 
 /** KEYS[2]; ARGV: value, "none" | "keep" | ms to live, "" | "absent" | "present" | "value", the expected value. */
-export const SET = script(`
+export const SET = script(`${BOOKS}
 local key, value, ttl, condition, expected = KEYS[2], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 needs_memory()
 sweep()
@@ -53,7 +53,7 @@ return {1, text(number)}
 `);
 
 /** KEYS[2…]; ARGV: "" or the ms a key must have been unwritten. The number deleted. */
-export const DELETE = script(`
+export const DELETE = script(`${BOOKS}
 local unwritten_for = tonumber(ARGV[6])
 frees_memory()
 sweep()
@@ -79,7 +79,7 @@ return deleted
 `);
 
 /** KEYS[2]; ARGV: ms to live, or "none". Whether the key exists. Nothing is logged: the value stays. */
-export const EXPIRE = script(`
+export const EXPIRE = script(`${BOOKS}
 local key, ttl = KEYS[2], ARGV[6]
 frees_memory()
 sweep()
@@ -96,7 +96,7 @@ return 1
 `);
 
 /** KEYS[2]; ARGV: what to add. The sum as text: Lua's own numbers are doubles. */
-export const INCREMENT = script(`
+export const INCREMENT = script(`${BOOKS}
 local key = KEYS[2]
 needs_memory()
 sweep()
@@ -110,35 +110,20 @@ return sum
 `);
 
 /**
- * ARGV: channel, payload, database (a script cannot ask which it is in). Deliveries, the id's number, and how many followers may have got it more than once.
- * The envelope and then the message: nothing can come between these.
+ * ARGV: channel, payload, database (a script cannot ask which it is in). Deliveries, the id's number, and how many
+ * followers may have got it more than once. Its first write is that of the id, so it needs no other to need memory.
  */
-export const PUBLISH = script(`
-local channel, payload, database = ARGV[6], ARGV[7], ARGV[8]
-needs_memory()
-sweep()
-local number = next_number()
-local channels = root .. 'channels'
-if messages_kept > 0 then
-  local stream = root .. 'channel:' .. channel
-  -- each entry names the one before it, so that a reader sees whether something went between
-  local before = redis.call('ZSCORE', channels, channel) or 0
-  redis.call('XADD', stream, 'MAXLEN', '=', messages_kept, id(number), 'payload', payload, 'by', by, 'before', text(before))
-  redis.call('XTRIM', stream, 'MINID', '=', text(oldest_kept))
-  redis.call('PEXPIRE', stream, age_kept)
-end
-redis.call('ZADD', channels, text(number), channel)
+export const PUBLISH = script(`${PUBLISHING}
+local sent = publish(ARGV[6], ARGV[7], ARGV[8], '')
 if lucky then
-  -- a day longer than the messages: a reader who was away that long must still be told that there were some
-  redis.call('ZREMRANGEBYSCORE', channels, '-inf', '(' .. text(math.max(oldest_kept - 86400000, 0) * 1024))
+  ${BOOKS}
+  sweep()
 end
-redis.call('PUBLISH', root .. 'envelope:' .. channel, database .. ' ' .. id(number) .. ' ' .. by)
-local several = redis.call('PUBSUB', 'NUMSUB', root .. 'several')
-return {redis.call('PUBLISH', channel, payload), text(number), several[2]}
+return sent
 `);
 
 /** KEYS[2…]. The server's clock, then for each key: nil if absent, else ms to live, size, number and author. */
-export const DESCRIBE = script(`
+export const DESCRIBE = script(`${BOOKS}
 local facts = {now}
 for at = 2, #KEYS do
   local key = KEYS[at]
@@ -154,7 +139,8 @@ end
 return facts
 `);
 
-function script(body: string): Script {
+/** The parts of the library that it needs are part of the body. */
+export function script(body: string): Script {
   const source = `${LIBRARY}${body}`;
   return { source, sha1: createHash("sha1").update(source).digest("hex") };
 }

@@ -1,8 +1,7 @@
 /** One connection of a follower: subscribed, watched over, gone. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { msToNumber } from "../../core/ids.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
-import { newestNumbers } from "./channels.ts";
+import { newestNumbers, readClock } from "./channels.ts";
 import type { Connection } from "./connection.ts";
 import { AbortedError, Deadline, DeadlineError } from "./deadline.ts";
 import { dial } from "./dial.ts";
@@ -15,7 +14,7 @@ import {
   UnreachableError,
 } from "./errors.ts";
 import type { Layout } from "./layout.ts";
-import { asList, asNumber } from "./replies.ts";
+import { asNumber } from "./replies.ts";
 import type { Delivery, Subscription } from "./subscription.ts";
 
 export interface SessionPlace {
@@ -33,13 +32,15 @@ export class Session {
   readonly position: number;
   /** The server's clock then, as the first number of its millisecond. */
   readonly clock: number;
-  /** The newest number of each channel then, where it is greater than `place.after`. */
+  /** The newest number of each channel of the board then, where it is greater than `place.after`. */
   readonly newest: ReadonlyMap<string, number>;
   readonly #connection: Connection;
+  readonly #shown: string;
   #silent = false;
 
-  private constructor(connection: Connection, moment: Moment) {
+  private constructor(connection: Connection, shown: string, moment: Moment) {
     this.#connection = connection;
+    this.#shown = shown;
     this.position = moment.position;
     this.clock = moment.clock;
     this.newest = moment.newest;
@@ -61,11 +62,24 @@ export class Session {
       const delivery = subscription.read(...received);
       if (delivery !== null) deliver(delivery);
     });
+    const { shown } = place.address;
     try {
-      return new Session(connection, await deadline.race(subscribe(connection, place, subscription)));
+      return new Session(connection, shown, await deadline.race(subscribe(connection, place, subscription)));
     } catch (error) {
       connection.destroy();
-      throw explain(error, place.address.shown, deadline);
+      throw explain(error, shown, deadline);
+    }
+  }
+
+  /**
+   * Resolves when all that was sent before now has been delivered: an answer comes behind it.
+   * @throws UnreachableError if none comes in time
+   */
+  async settled(deadline: Deadline): Promise<void> {
+    try {
+      await deadline.race(this.#connection.call("ping"));
+    } catch (error) {
+      throw explain(error, this.#shown, deadline);
     }
   }
 
@@ -104,16 +118,14 @@ async function subscribe(
   subscription: Subscription,
 ): Promise<Moment> {
   const patterns = subscription.patternArguments;
-  const [time, id, newest] = await Promise.all([
-    connection.call("time"),
+  const [clock, id, newest] = await Promise.all([
+    readClock(connection),
     connection.call("get", layout.id),
     newestNumbers(connection, layout, after),
     connection.call("subscribe", ...subscription.channelArguments),
     patterns.length === 0 ? null : connection.call("psubscribe", ...patterns),
   ]);
-  const [seconds, micros] = asList(time);
-  const nowMs = asNumber(seconds) * 1000 + Math.floor(asNumber(micros) / 1000);
-  return { position: id === null ? 0 : asNumber(id), clock: msToNumber(nowMs), newest };
+  return { position: id === null ? 0 : asNumber(id), clock, newest };
 }
 
 function explain(error: unknown, shown: string, deadline: Deadline): unknown {

@@ -1,28 +1,41 @@
 /** The redis store: the contract of `core/backend.ts` on a Redis or Valkey server. */
-import type { Backend, BoardSettings, Capabilities, DelOptions, SetOptions } from "../../core/backend.ts";
+import type {
+  Backend,
+  BoardSettings,
+  Capabilities,
+  DelOptions,
+  FollowOptions,
+  SetOptions,
+} from "../../core/backend.ts";
 import { BlackboardError, usageError } from "../../core/errors.ts";
-import { numberToId, numberToMs } from "../../core/ids.ts";
+import { numberToId } from "../../core/ids.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import type {
   BackendStatus,
   Bytes,
   ChannelFacts,
+  ConsumerFacts,
   KeyFacts,
-  Provenance,
   PublishResult,
   Selection,
   SetResult,
 } from "../../core/types.ts";
+import type { WorkerOptions } from "../../core/worker.ts";
 import { countRepeats, listChannels } from "./channels.ts";
+import { chunks } from "./chunks.ts";
 import type { Argument } from "./connection.ts";
+import { forgetConsumer, listConsumers, noLog } from "./consumers.ts";
 import type { Deadline } from "./deadline.ts";
 import { type FollowStart, type RedisFollower, startFollower } from "./follow.ts";
+import { provenance, toFacts } from "./key-facts.ts";
 import { scanKeys } from "./keys.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { evaluate, Link } from "./link.ts";
-import { asBytes, asList, asNumber, asText, type Reply } from "./replies.ts";
+import { asBytes, asList, asNumber, asText } from "./replies.ts";
 import { DELETE, DESCRIBE, EXPIRE, INCREMENT, PUBLISH, SET } from "./scripts.ts";
 import { readStatus } from "./status.ts";
+import { membershipOf, type RunScript } from "./supply.ts";
+import { RedisWorker, type WorkerPlace } from "./worker.ts";
 
 export interface RedisOptions extends BoardSettings {
   /** With the password already in it. */
@@ -42,6 +55,7 @@ export class RedisStore implements Backend {
   readonly #layout: Layout;
   readonly #link: Link;
   readonly #followers = new Set<RedisFollower>();
+  readonly #workers = new Set<RedisWorker>();
 
   /** Connects at the first operation, or by `connect`. */
   constructor(options: RedisOptions) {
@@ -141,13 +155,30 @@ export class RedisStore implements Backend {
     });
   }
 
-  follow(selection: Selection, options: Pick<FollowStart, "onState">): RedisFollower {
+  follow(selection: Selection, options: FollowOptions): RedisFollower {
     return this.#follow(selection, { ...options, patient: false });
   }
 
   /** The same, but a server that is away at the start is waited for, instead of failing `ready`. */
-  followPatiently(selection: Selection, options: Pick<FollowStart, "onState">): RedisFollower {
+  followPatiently(selection: Selection, options: FollowOptions): RedisFollower {
     return this.#follow(selection, { ...options, patient: true });
+  }
+
+  async work(consumer: string, selection: Selection, options: WorkerOptions): Promise<RedisWorker> {
+    if (this.#options.history.messagesPerChannel === 0) throw noLog();
+    const membership = membershipOf(consumer, selection, options);
+    const worker = await RedisWorker.join(this.#place(options.agent), membership);
+    this.#workers.add(worker);
+    worker.onEnd(() => this.#workers.delete(worker));
+    return worker;
+  }
+
+  consumers(): Promise<readonly ConsumerFacts[]> {
+    return listConsumers(this.#place(""));
+  }
+
+  deleteConsumer(consumer: string): Promise<boolean> {
+    return forgetConsumer(this.#place(""), consumer);
   }
 
   channels(pattern: string): Promise<readonly ChannelFacts[]> {
@@ -164,17 +195,26 @@ export class RedisStore implements Backend {
   }
 
   async close(): Promise<void> {
+    for (const worker of this.#workers) worker.abandon();
     await Promise.all([...this.#followers].map((follower) => follower.close()));
     this.#link.close();
   }
 
   #follow(selection: Selection, start: FollowStart): RedisFollower {
-    const { address, timeoutMs } = this.#options;
-    const place = { address, layout: this.#layout, link: this.#link, timeoutMs };
+    const { address, timeoutMs, history } = this.#options;
+    const { maxAgeMs } = history;
+    const place = { address, layout: this.#layout, link: this.#link, timeoutMs, maxAgeMs };
     const follower = startFollower(place, selection, start);
     this.#followers.add(follower);
     void follower.ended.then(() => this.#followers.delete(follower));
     return follower;
+  }
+
+  #place(agent: string): WorkerPlace {
+    const { address, timeoutMs } = this.#options;
+    const run: RunScript = (script, args, deadline, effect = "write") =>
+      this.#link.script(effect, script, [this.#layout.id], this.#header(agent, args), deadline);
+    return { address, layout: this.#layout, link: this.#link, timeoutMs, run };
   }
 
   /** Once some are gone, "nothing was changed" would be a lie, and falling back to another store a fault. */
@@ -202,27 +242,4 @@ export class RedisStore implements Backend {
 function checkSize(what: string, bytes: Bytes): void {
   if (bytes.length <= MAX_VALUE_BYTES) return;
   throw usageError(`the ${what} is ${bytes.length} bytes long; the limit is ${MAX_VALUE_BYTES}`);
-}
-
-function toFacts(key: string, reply: Reply, now: number): KeyFacts | null {
-  if (reply === null) return null;
-  const [ttl, size, number, author] = asList(reply);
-  const written = provenance(number, author);
-  const left = asNumber(ttl);
-  return {
-    key,
-    ttlMs: left < 0 ? null : Math.max(left, 1),
-    size: size === undefined || size === null ? null : asNumber(size),
-    ageMs: written.at === null ? null : Math.max(now - written.at, 0), // ids may run ahead of the clock
-    ...written,
-  };
-}
-
-function provenance(number: Reply | undefined, author: Reply | undefined): Provenance {
-  if (number === undefined || number === null) return { by: null, at: null };
-  return { by: asText(author), at: numberToMs(asNumber(number)) };
-}
-
-function* chunks<Item>(items: readonly Item[], size: number): Generator<readonly Item[]> {
-  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size);
 }

@@ -1,14 +1,15 @@
 /**
  * What a follower asks the server for, and how it reads what comes: each message once, whatever overlaps.
  *
- * The publish script sends an envelope (database, id and author) on a channel of ours and then the payload on the user's.
+ * The publish script sends an envelope (database, id, author, failure) on a channel of ours and then the payload on the user's.
  * Nothing can reach a connection between the two, so the payload right behind an envelope of its channel is the
  * envelope's twin, and any other payload was sent by a foreign client.
  */
 import { compileGlob, type Matcher } from "../../core/glob.ts";
 import { idToNumber, numberToId, numberToMs } from "../../core/ids.ts";
 import { decodeName, encodeName } from "../../core/names.ts";
-import type { Message, Selection } from "../../core/types.ts";
+import type { Failure, Message, Selection } from "../../core/types.ts";
+import { readFailure } from "./failure.ts";
 import { envelopeOf, envelopePattern, isOwn, type Layout, markerOf } from "./layout.ts";
 
 /** Channels of Redis's own, on which it tells of changes of keys. */
@@ -25,6 +26,7 @@ interface Envelope {
   readonly channel: string;
   readonly number: number;
   readonly by: string;
+  readonly failure: Failure | null;
 }
 
 interface Pattern {
@@ -39,7 +41,7 @@ export class Subscription {
   readonly #database: number;
   readonly #patterns: readonly Pattern[];
   /** Exact names that no pattern covers: a channel covered twice would be delivered twice. */
-  readonly #channels: readonly string[];
+  readonly #channels: ReadonlySet<string>;
   readonly #envelopeStart: string;
   #envelope: Envelope | null = null;
 
@@ -47,9 +49,7 @@ export class Subscription {
     this.#layout = layout;
     this.#database = database;
     this.#patterns = [...new Set(selection.patterns)].map(toPattern);
-    this.#channels = [...new Set(selection.channels)].filter(
-      (channel) => this.#canonical(channel) === undefined,
-    );
+    this.#channels = new Set(selection.channels.filter((channel) => this.#canonical(channel) === undefined));
     this.#envelopeStart = envelopeOf(layout, "");
   }
 
@@ -58,7 +58,7 @@ export class Subscription {
    * delivered or neither.
    */
   get channelArguments(): readonly string[] {
-    const pairs = this.#channels.flatMap((channel) => [envelopeOf(this.#layout, channel), channel]);
+    const pairs = [...this.#channels].flatMap((channel) => [envelopeOf(this.#layout, channel), channel]);
     return [...pairs, this.#layout.presence, ...this.#markers()];
   }
 
@@ -68,7 +68,7 @@ export class Subscription {
   }
 
   matches(channel: string): boolean {
-    return this.#channels.includes(channel) || this.#canonical(channel) !== undefined;
+    return this.#channels.has(channel) || this.#canonical(channel) !== undefined;
   }
 
   /** Forgets a half-read pair of a connection that is gone. */
@@ -101,9 +101,10 @@ export class Subscription {
     if (envelope?.channel === channel) {
       // Redis's channels know no databases: the board of the same prefix in another one is not this board.
       if (envelope.database !== this.#database) return null;
-      return delivery(channel, payload, envelope.number, envelope.by);
+      return delivery(channel, payload, envelope);
     }
-    return { number: null, message: { channel, payload, id: null, by: null, at: Date.now() } };
+    const message = { channel, payload, id: null, by: null, at: Date.now(), failure: null };
+    return { number: null, message };
   }
 
   /** Of the patterns that match a channel, the one whose deliveries count: the first. */
@@ -113,17 +114,25 @@ export class Subscription {
   }
 }
 
+/** What the log and the envelope tell of a message. */
+export type Known = Pick<Envelope, "number" | "by" | "failure">;
+
 /** A message with its place in the log. */
-export function delivery(channel: string, payload: Buffer, number: number, by: string): Delivery {
-  return { number, message: { channel, payload, id: numberToId(number), by, at: numberToMs(number) } };
+export function delivery(channel: string, payload: Buffer, { number, by, failure }: Known): Delivery {
+  const message = { channel, payload, id: numberToId(number), by, at: numberToMs(number), failure };
+  return { number, message };
 }
 
-/** `<database> <id> <author>`; anything else was not sent by timmy-bb and announces nothing. */
+/**
+ * `<database> <id> <author>`, and on a line of its own the failure, if there is one; no name holds a line break. Anything
+ * else was not sent by timmy-bb and announces nothing.
+ */
 function toEnvelope(channel: string, payload: Buffer): Envelope | null {
-  const parts = /^(\d{1,9}) (\S+) (.*)$/s.exec(payload.toString("utf8"));
+  const parts = /^(\d{1,9}) (\S+) ([^\n]*)(?:\n(.*))?$/s.exec(payload.toString("utf8"));
   const number = idToNumber(parts?.[2] ?? "");
   if (parts === null || number === null) return null;
-  return { channel, database: Number(parts[1]), number, by: parts[3] ?? "" };
+  const failure = parts[4] === undefined ? null : readFailure(parts[4]);
+  return { channel, database: Number(parts[1]), number, by: parts[3] ?? "", failure };
 }
 
 function toPattern(text: string): Pattern {

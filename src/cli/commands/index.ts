@@ -13,6 +13,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["incr", async () => (await import("./incr.ts")).incr],
   ["publish", async () => (await import("./publish.ts")).publish],
   ["subscribe", async () => (await import("./subscribe.ts")).subscribe],
+  ["consumers", async () => (await import("./consumers.ts")).consumers],
   ["clear", async () => (await import("./clear.ts")).clear],
   ["channels", async () => (await import("./channels.ts")).channels],
   ["status", async () => (await import("./status.ts")).status],

@@ -1,15 +1,19 @@
 import type { Blackboard } from "../../blackboard.ts";
 import { usageError } from "../../core/errors.ts";
-import type { Command, Context, Row } from "../command.ts";
+import type { Command, Row } from "../command.ts";
 import { jsonName } from "../json.ts";
 import { FILE_OPTION, readBytes } from "../options.ts";
+import { pipelined } from "../pipeline.ts";
+
+/** Lines sent and not answered yet, at most. */
+const MOST_UNDER_WAY = 256;
 
 export const publish: Command = {
   name: "publish",
   summary: "send a message to a channel",
   promise:
     "Appends the message to the channel's log, hands it to everyone who follows the channel now, and prints how many that were. " +
-    "Without MESSAGE, or with -, the message is standard input, byte for byte; with --lines each line of it is a message, sent as it comes.",
+    "Without MESSAGE, or with -, the message is standard input, byte for byte; with --lines each line of it is a message, sent as it comes; it stops at the first that fails, when up to 256 behind that may have been sent.",
   args: [
     { usage: "<channel>", about: "the channel" },
     { usage: "[message]", about: "the message; - or none: standard input" },
@@ -38,19 +42,15 @@ export const publish: Command = {
       if ((message !== undefined && message !== "-") || given.text("file") !== undefined) {
         throw usageError("--lines reads standard input; it takes no message and no --file");
       }
-      return { rows: publishLines(await context.board(), channel, context), mustEnd: true };
+      const board = await context.board();
+      const send = (line: Buffer) => publishOne(board, channel, line);
+      return { rows: pipelined(context.input.lines(), MOST_UNDER_WAY, send), mustEnd: true };
     }
     const payload = await readBytes("message", message, given, context.input);
     const board = await context.board();
     return { rows: [await publishOne(board, channel, payload)] };
   },
 };
-
-async function* publishLines(board: Blackboard, channel: string, context: Context): AsyncGenerator<Row> {
-  for await (const line of context.input.lines()) {
-    yield await publishOne(board, channel, line);
-  }
-}
 
 async function publishOne(board: Blackboard, channel: string, payload: Uint8Array): Promise<Row> {
   const { receivers, id } = await board.publish(channel, payload);

@@ -1,27 +1,47 @@
-import { setAlarm } from "../../core/alarm.ts";
-import { formatDuration } from "../../core/duration.ts";
-import { BlackboardError, usageError } from "../../core/errors.ts";
-import { isPattern } from "../../core/glob.ts";
-import type { FollowState, Message } from "../../core/types.ts";
-import type { Command, Row } from "../command.ts";
-import type { Given } from "../given.ts";
-import { jsonBytes, jsonName } from "../json.ts";
-import { oneLine, oneLineBytes } from "../terminal.ts";
+import type { Command, Context } from "../command.ts";
+import { type Feed, openFeed, WithGaps } from "../following/feed.ts";
+import { handleAll } from "../following/handle.ts";
+import { describeGap, describeState, rowMaker } from "../following/messages.ts";
+import {
+  COMMAND_OPTIONS,
+  CONSUMER_OPTIONS,
+  type CommandWanted,
+  SELECTION_OPTIONS,
+  type Wanted,
+  wantedOf,
+} from "../following/options.ts";
+import { Acks, LAST_MS, printed } from "../following/print.ts";
+import { Term } from "../following/term.ts";
 
 export const subscribe: Command = {
   name: "subscribe",
-  summary: "wait for messages, or follow channels",
+  summary: "wait for messages, follow or replay channels, run a command for each",
   promise:
-    "Waits for the next message of the channels, prints it and exits. With --follow it goes on until stopped, with --count until so many have come. " +
+    "Waits for the next message of the channels, prints it and exits; with --follow it goes on until stopped, with --count until so many have come. " +
+    "--last and --since begin with what is retained, and alone print that and exit. " +
     "One channel by its name: the payload as it is and a line break. Several, or a pattern: channel, TAB, payload, on one line (line breaks in it as \\n). " +
-    "Each record is flushed. While the store is away it says so on stderr, comes back by itself and prints what it missed.",
-  args: [{ usage: "<channels...>", about: "channels, or Redis globs: * ? [a-z] and \\ to escape" }],
-  options: [
-    { flags: "-f, --follow", about: "go on until stopped" },
-    { flags: "-n, --count <n>", about: "exit after so many messages" },
-    { flags: "--wait <duration>", about: "exit 3 if what was asked for has not come by then" },
-    { flags: "--raw", about: "payloads byte for byte, nothing added, nothing escaped on a terminal" },
+    "Each record is flushed. While the store is away it says so on stderr, comes back by itself and prints what it missed; what retention has dropped is told, " +
+    "with --json in its place among the messages. " +
+    "With --consumer the position is kept in the store: the next to come with that name goes on there, and several at once share the messages. " +
+    "A message is acknowledged when its record is flushed, or its command has exited 0; else another worker gets it. " +
+    "With -- CMD a command is run for each message instead of printing it: without a shell, the payload on its standard input, and TIMMY_BB_CHANNEL, _ID, _BY, _AT " +
+    "(with a consumer _ATTEMPT, for a failed message _FAILURE_REASON) in its environment, passwords not. The exit is the status of the last command that failed, 128 and the signal if one " +
+    "killed it; 127 if there is no such command, 126 if it cannot be run. " +
+    "A consumer's failing command is run again after 200ms, 800ms, … (at most 10s), as often as --retries says. " +
+    "Told to stop, it passes the signal on to the running commands and gives them 10s.",
+  args: [
+    {
+      usage: "<channels...>",
+      about: "channels, or Redis globs: * ? [a-z] and \\ to escape (a first - too)",
+    },
   ],
+  options: [
+    ...SELECTION_OPTIONS,
+    { flags: "--raw", about: "payloads byte for byte, nothing added, nothing escaped on a terminal" },
+    ...CONSUMER_OPTIONS,
+    ...COMMAND_OPTIONS,
+  ],
+  takesCommand: true,
   examples: [
     {
       about: "wait at most a second for an answer",
@@ -35,78 +55,72 @@ export const subscribe: Command = {
       prints: "build\n",
     },
     {
+      about: "what was said before, the newest, or of the last ten minutes",
+      shell:
+        "printf 'one\\ntwo\\n' | timmy-bb publish log --lines > sent; timmy-bb subscribe log --last 1; timmy-bb subscribe log --since 10m",
+      prints: "two\none\ntwo\n",
+    },
+    {
+      about: "read on where the last call stopped",
+      shell: "timmy-bb subscribe log --consumer reader; timmy-bb subscribe log --consumer reader",
+      prints: "one\ntwo\n",
+    },
+    {
+      about: "a command for each message",
+      shell: "timmy-bb subscribe log --last 2 -- sh -c 'echo \"$TIMMY_BB_CHANNEL: $(cat)\"'",
+      prints: "log: one\nlog: two\n",
+    },
+    {
+      about: "work off a queue, any number of these at once; what fails twice goes to log:failed",
+      shell:
+        "timmy-bb subscribe log --consumer builders --count 1 --retries 1 --exec-timeout 10m -- false || echo $?; timmy-bb subscribe log:failed --last 1",
+      prints: "1\none\n",
+    },
+    {
       about: "follow everything for a while",
       shell: "timmy-bb subscribe '*' --follow --wait 500ms || test $? = 3",
       prints: "",
     },
   ],
   async run(context, given) {
+    const wanted = wantedOf(given);
     const channels = given.rest("channels");
-    const limit = limitOf(given);
-    const deadline = given.duration("wait");
-    const board = await context.board();
-    const stop = new AbortController();
-    context.signal.addEventListener("abort", () => stop.abort());
-    const follower = board.subscribe(channels, {
-      signal: stop.signal,
-      onState: (state) => context.notice(describeState(state)),
-    });
-    await follower.ready;
     const rowOf = rowMaker(channels, given.flag("raw"));
-    return { rows: upTo(limit, deadline, follower, stop, rowOf), raw: given.flag("raw") };
+    const board = await context.board();
+    const term = new Term(context.signal, wanted.waitMs);
+    const gaps = new WithGaps();
+    const inPlace = context.json && wanted.command === null;
+    const feed = await openFeed(board, channels, wanted, {
+      signal: term.signal,
+      onState: (state) => context.notice(describeState(state)),
+      onGap: (gap) => (inPlace ? gaps.tell({ gap }) : context.notice(describeGap(gap))),
+    });
+    if (wanted.command !== null)
+      return { exit: await runCommands(wanted, wanted.command, feed, context, term) };
+    const acks = wanted.consumer === null ? null : ackedBy(feed, context);
+    const next = () => (inPlace ? gaps.next(feed) : feed.next());
+    return { rows: printed({ feed, next, limit: wanted.limit, rowOf, acks }, term), raw: given.flag("raw") };
   },
 };
 
-/** How many messages to wait for. */
-function limitOf(given: Given): number {
-  const count = given.count("count", 1);
-  if (given.flag("follow")) {
-    if (count !== undefined) throw usageError("--follow and --count cannot go together");
-    return Number.POSITIVE_INFINITY;
-  }
-  return count ?? 1;
+function ackedBy(feed: Feed, context: Context): Acks {
+  context.endsItself(LAST_MS + context.loaded.settings.timeoutMs);
+  return new Acks(feed, context.signal);
 }
 
-async function* upTo(
-  limit: number,
-  deadlineMs: number | undefined,
-  messages: AsyncIterable<Message>,
-  stop: AbortController,
-  rowOf: (message: Message) => Row,
-): AsyncGenerator<Row> {
-  let late = false;
-  const giveUp = () => {
-    late = true;
-    stop.abort();
-  };
-  const callOff = deadlineMs === undefined ? undefined : setAlarm(deadlineMs, giveUp);
-  let count = 0;
-  try {
-    for await (const message of messages) {
-      yield rowOf(message);
-      if (++count >= limit) return;
-    }
-  } finally {
-    callOff?.();
-  }
-  if (late) throw new BlackboardError("timeout", `timed out after ${formatDuration(deadlineMs ?? 0)}`);
-}
-
-function rowMaker(channels: readonly string[], raw: boolean): (message: Message) => Row {
-  const single = channels.length === 1 && !channels.some(isPattern);
-  return (message) => ({
-    cells: single || raw ? [message.payload] : [oneLine(message.channel), oneLineBytes(message.payload)],
-    json: jsonOf(message),
-    end: raw ? "" : "\n",
-  });
-}
-
-function jsonOf({ channel, payload, id, by, at }: Message): Row["json"] {
-  return { ...jsonName("channel", channel), ...jsonBytes("payload", payload), id, by, at };
-}
-
-function describeState(state: FollowState): string {
-  if (state.state === "away") return `${state.store} is away (${state.reason}); trying to reconnect`;
-  const lost = state.lost ? "; others were dropped by retention meanwhile and are lost" : "";
-  return `reconnected after ${(state.awayMs / 1000).toFixed(1)}s, ${state.recovered} messages recovered${lost}`;
+async function runCommands(
+  { consumer, limit }: Wanted,
+  { words, parallel, onBusy, timeoutMs }: CommandWanted,
+  feed: Feed,
+  context: Context,
+  term: Term,
+): Promise<number> {
+  const { Handler, STOP_GRACE_MS } = await import("../handler.ts"); // it costs those who only print some milliseconds
+  const handler = new Handler(words, context.environment(), timeoutMs);
+  const { signal } = context;
+  signal.addEventListener("abort", () => handler.stop(signal.reason === "SIGINT" ? "SIGINT" : "SIGTERM"));
+  context.endsItself(STOP_GRACE_MS + 2 * context.loaded.settings.timeoutMs);
+  const notice = (text: string) => context.notice(text);
+  const retries = consumer?.retries ?? null;
+  return handleAll({ feed, handler, retries, stop: signal, notice, limit, parallel, onBusy }, term);
 }

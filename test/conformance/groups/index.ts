@@ -4,6 +4,7 @@ import { channels } from "./channels.ts";
 import { clear } from "./clear.ts";
 import { close } from "./close.ts";
 import { conditions } from "./conditions.ts";
+import { consumers } from "./consumers.ts";
 import { errors } from "./errors.ts";
 import { expiry } from "./expiry.ts";
 import { foreign } from "./foreign.ts";
@@ -12,6 +13,7 @@ import { incr } from "./incr.ts";
 import { keys } from "./keys.ts";
 import { names } from "./names.ts";
 import { pubsub } from "./pubsub.ts";
+import { replay } from "./replay.ts";
 import { status } from "./status.ts";
 import { values } from "./values.ts";
 
@@ -26,6 +28,8 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   conditions,
   incr,
   pubsub,
+  replay,
+  consumers,
   channels,
   clear,
   status,

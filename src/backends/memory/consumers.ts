@@ -1,0 +1,143 @@
+/** The consumers of a board: joining their workers, what is known of them, forgetting them. */
+import { randomBytes } from "node:crypto";
+import { BlackboardError } from "../../core/errors.ts";
+import { numberToId } from "../../core/ids.ts";
+import { decodeName } from "../../core/names.ts";
+import type { ConsumerChannel, ConsumerFacts, Selection, WorkerFacts } from "../../core/types.ts";
+import type { WorkerOptions } from "../../core/worker.ts";
+import type { Board } from "./board.ts";
+import { bytesIn, numberIn, orNull, type Row, textIn } from "./cells.ts";
+import type { Channels } from "./channels.ts";
+import { Desk } from "./desk.ts";
+import { CHANGES, lastNumber } from "./log.ts";
+import { doneUpTo } from "./position.ts";
+import type { Registry, WorkerRow } from "./registry.ts";
+import { compileSelection, readSelection, writeSelection } from "./selection.ts";
+import { Waker } from "./waker.ts";
+import { MemoryWorker } from "./worker.ts";
+
+const JOIN = `INSERT INTO consumers (board, name, start, selection) VALUES (?, ?, ?, ?)
+  ON CONFLICT (board, name) DO UPDATE SET selection = excluded.selection RETURNING id, start`;
+const ALL = "SELECT id, name, start, selection FROM consumers WHERE board = ?";
+const DELETE = "DELETE FROM consumers WHERE board = ? AND name = ? RETURNING id";
+const DELETE_POSITIONS = "DELETE FROM positions WHERE consumer = ?";
+const DELETE_PENDING = "DELETE FROM pending WHERE consumer = ?";
+/** Streams that are empty and were kept because a consumer was to be told what it lost: retention looks at them again. */
+const LET_GO = "UPDATE streams SET oldest = last WHERE board = ? AND oldest IS NULL AND kept = 0";
+/** What is not too old counts even over the limit of retention: what is there is handed out. */
+const CHANNELS = `SELECT channel, delivered,
+  (SELECT count(*) FROM pending WHERE consumer = ?1 AND stream = id) AS pending,
+  (SELECT count(*) FROM log WHERE stream = id AND n > coalesce(delivered, ?2) AND (n >= ?3 OR unsynced = 1)) AS lag
+  FROM streams LEFT JOIN positions ON consumer = ?1 AND stream = id WHERE board = ?4 AND channel > ?5`;
+const HOLDERS =
+  "SELECT worker, count(*) AS pending FROM pending WHERE consumer = ? AND worker <> '' GROUP BY worker";
+
+export class Consumers {
+  readonly #board: Board;
+  readonly #channels: Channels;
+  readonly #registry: Registry;
+  readonly #workers = new Set<MemoryWorker>();
+
+  constructor(board: Board, channels: Channels, registry: Registry) {
+    this.#board = board;
+    this.#channels = channels;
+    this.#registry = registry;
+  }
+
+  /** The watch comes before the row: from then on no message can go unnoticed. */
+  work(name: string, selection: Selection, options: WorkerOptions): MemoryWorker {
+    if (this.#board.settings.history.messagesPerChannel === 0) throw nothingKept();
+    const waker = new Waker(this.#board.db.path);
+    try {
+      const joined = this.#board.db.write(() => this.#join(name, selection, options));
+      const around = { board: this.#board, channels: this.#channels, waker };
+      const onEnd = () => this.#workers.delete(worker);
+      const worker = new MemoryWorker({ ...around, ...joined, onEnd });
+      this.#workers.add(worker);
+      return worker;
+    } catch (error) {
+      waker.stop();
+      throw error;
+    }
+  }
+
+  list(): readonly ConsumerFacts[] {
+    const { db, prefix } = this.#board;
+    return db.read(() => {
+      const alive = this.#registry.live().flatMap(({ worker }) => worker ?? []);
+      return db.all(ALL, prefix).map((row) => ({
+        consumer: textIn(row, "name"),
+        channels: this.#channelsOf(row),
+        workers: this.#workersOf(numberIn(row, "id"), alive),
+      }));
+    });
+  }
+
+  /** The deletion wakes its workers, who find out. */
+  delete(name: string): boolean {
+    const { db, prefix } = this.#board;
+    return db.write(() => {
+      const row = db.get(DELETE, prefix, name);
+      if (row === undefined) return false;
+      const id = numberIn(row, "id");
+      db.run(DELETE_POSITIONS, id);
+      db.run(DELETE_PENDING, id);
+      db.run(LET_GO, prefix);
+      this.#registry.removeWorkers(id);
+      return true;
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.close()));
+  }
+
+  #join(name: string, selection: Selection, { begin, agent, ackTimeoutMs }: WorkerOptions) {
+    const { db, prefix } = this.#board;
+    const begun = begin === "now" ? lastNumber(db) : 0;
+    const row = db.one(JOIN, prefix, name, begun, writeSelection(selection));
+    const consumer = numberIn(row, "id");
+    const worker = `${agent}#${randomBytes(4).toString("hex")}`;
+    const kept = { consumer, name, start: numberIn(row, "start") };
+    const member = { ...kept, worker, agent, ackTimeoutMs, selection, selects: compileSelection(selection) };
+    const position = doneUpTo(this.#board, member);
+    return { desk: new Desk(db, this.#registry, member, position), position };
+  }
+
+  /** Those it has read from, and those of its selection that have something for it. */
+  #channelsOf(consumer: Row): readonly ConsumerChannel[] {
+    const { db, prefix } = this.#board;
+    const start = numberIn(consumer, "start");
+    const oldestAllowed = this.#board.oldestAllowed(Date.now());
+    const selects = compileSelection(readSelection(textIn(consumer, "selection")));
+    return db
+      .all(CHANNELS, numberIn(consumer, "id"), start, oldestAllowed, prefix, CHANGES)
+      .filter(
+        (row) => row.delivered !== null || (numberIn(row, "lag") > 0 && selects(bytesIn(row, "channel"))),
+      )
+      .map((row) => ({
+        channel: decodeName(bytesIn(row, "channel")),
+        position: numberToId(orNull(row, "delivered", numberIn) ?? start),
+        pending: numberIn(row, "pending"),
+        lag: numberIn(row, "lag"),
+      }));
+  }
+
+  /** The dead ones as long as they hold messages. */
+  #workersOf(consumer: number, alive: readonly WorkerRow[]): readonly WorkerFacts[] {
+    const rows = this.#board.db.all(HOLDERS, consumer);
+    const pending = new Map(rows.map((row) => [textIn(row, "worker"), numberIn(row, "pending")]));
+    const living = new Set(alive.filter((row) => row.consumer === consumer).map(({ worker }) => worker));
+    return [...new Set([...living, ...pending.keys()])].map((worker) => ({
+      worker,
+      pending: pending.get(worker) ?? 0,
+      isAlive: living.has(worker),
+    }));
+  }
+}
+
+function nothingKept(): BlackboardError {
+  return new BlackboardError("config", "a consumer needs messages that are kept, and none are", {
+    hint: "set blackboard.history.messages_per_channel to more than 0",
+  });
+}

@@ -1,0 +1,96 @@
+/** A live follower as other processes know it: a row in the registry, which publishers count and retention waits for. */
+import { BlackboardError } from "../../core/errors.ts";
+import type { Selection } from "../../core/types.ts";
+import type { Board } from "./board.ts";
+import type { Channels } from "./channels.ts";
+import type { Reader } from "./reader.ts";
+import { BEAT_MS, type Registry } from "./registry.ts";
+
+/** How long after a message the row learns that it was read, in milliseconds; each time costs a small write. */
+const SAVE_MS = 1000;
+
+/** What followers of a store work with. */
+export interface Surroundings {
+  readonly board: Board;
+  readonly registry: Registry;
+  readonly channels: Channels;
+}
+
+export class Presence {
+  readonly #around: Surroundings;
+  readonly #selection: Selection;
+  readonly #reader: Reader;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #beat: NodeJS.Timeout;
+  #save: NodeJS.Timeout | null = null;
+  /** Another one if it was taken for dead. */
+  #row: number;
+  /** How far the row says it has read. */
+  #saved: number;
+
+  /** Part of the transaction that finds out where the reader begins: from there on nothing can go unnoticed. */
+  constructor(
+    around: Surroundings,
+    selection: Selection,
+    reader: Reader,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.#around = around;
+    this.#selection = selection;
+    this.#reader = reader;
+    this.#onFailure = onFailure;
+    this.#saved = reader.position;
+    this.#row = around.registry.insert(selection, this.#saved);
+    reader.waitedForBy(this.#row);
+    this.#beat = setInterval(this.#tell, BEAT_MS).unref();
+  }
+
+  /** Something is being read. */
+  saveSoon(): void {
+    this.#save ??= setTimeout(this.#tell, SAVE_MS).unref();
+  }
+
+  /** A row that cannot be removed now, in a locked or lost file, is removed when it shows no life any more. */
+  end(): void {
+    clearInterval(this.#beat);
+    clearTimeout(this.#save ?? undefined);
+    this.#write(() => {
+      this.#around.registry.remove(this.#row);
+      this.#trim();
+    });
+  }
+
+  /** A sign of life, and how far it has read. */
+  readonly #tell = (): void => {
+    this.#save = null;
+    try {
+      this.#write(() => this.#update());
+    } catch (error) {
+      this.#onFailure(error);
+    }
+  };
+
+  /** A locked file is tried again at the next beat; if it is gone for good, the loop's own reading says so. */
+  #write(work: () => void): void {
+    try {
+      this.#around.board.db.write(work);
+    } catch (error) {
+      if (!(error instanceof BlackboardError) || error.kind !== "unavailable") throw error;
+    }
+  }
+
+  #update(): void {
+    const { position } = this.#reader;
+    if (!this.#around.registry.beat(this.#row, position)) {
+      this.#row = this.#around.registry.insert(this.#selection, position);
+      this.#reader.waitedForBy(this.#row);
+    }
+    this.#trim();
+    this.#saved = position;
+  }
+
+  /** What only waited to be read can go. */
+  #trim(): void {
+    this.#around.channels.trim(this.#reader.streamsReadSince(this.#saved));
+  }
+}

@@ -1,0 +1,59 @@
+/** What there is for a worker: first what others left, then what is new. */
+import { BlackboardError } from "../../core/errors.ts";
+import type { Gap } from "../../core/types.ts";
+import type { Delivery } from "../../core/worker.ts";
+import type { Board } from "./board.ts";
+import type { Desk } from "./desk.ts";
+import { Leftovers } from "./leftovers.ts";
+import { News } from "./news.ts";
+import { Tray } from "./tray.ts";
+
+export class Supply {
+  readonly #board: Board;
+  readonly #desk: Desk;
+  readonly #leftovers: Leftovers;
+  readonly #news: News;
+
+  /** @param position the consumer is done with everything selected up to here */
+  constructor(board: Board, desk: Desk, position: number) {
+    this.#board = board;
+    this.#desk = desk;
+    this.#leftovers = new Leftovers(board.db, desk);
+    this.#news = new News(board, desk, position);
+  }
+
+  /**
+   * From when on there is something to take, in milliseconds since the epoch; `Infinity`: nothing is known. Only reads: a
+   * worker asks at every commit of the file.
+   * @throws BlackboardError `conflict` if the consumer was deleted
+   */
+  nextDue(): number {
+    return this.#board.db.read(() => {
+      this.#checkKnown();
+      return this.#news.areThere() ? 0 : this.#leftovers.nextDue();
+    });
+  }
+
+  /**
+   * Up to so many messages; none if another worker was faster.
+   * @throws BlackboardError `conflict` if the consumer was deleted
+   */
+  take(most: number): ReadonlyArray<Delivery | Gap> {
+    let committed = () => {};
+    const items = this.#board.db.write(() => {
+      this.#checkKnown();
+      const now = Date.now();
+      const tray = new Tray(this.#board.db, most, this.#board.oldestAllowed(now));
+      this.#leftovers.takeOver(tray, now);
+      committed = this.#news.take(tray);
+      return tray.items;
+    });
+    committed();
+    return items;
+  }
+
+  #checkKnown(): void {
+    if (this.#desk.isKnown()) return;
+    throw new BlackboardError("conflict", `the consumer ${this.#desk.member.name} was deleted`);
+  }
+}

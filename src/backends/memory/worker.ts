@@ -1,0 +1,178 @@
+/**
+ * A worker of a consumer. It pulls: messages stay in the log until they are asked for. A file does not go away and come
+ * back: what can be in the way is another process's lock, which is waited for.
+ */
+import { setAlarm } from "../../core/alarm.ts";
+import { BlackboardError, usageError } from "../../core/errors.ts";
+import { idToNumber, numberToId } from "../../core/ids.ts";
+import type { Gap } from "../../core/types.ts";
+import { type Delivery, failedChannelOf, type Worker } from "../../core/worker.ts";
+import { Acks } from "./acks.ts";
+import type { Board } from "./board.ts";
+import type { Channels } from "./channels.ts";
+import type { Desk } from "./desk.ts";
+import { isLocked } from "./faults.ts";
+import { doneUpTo } from "./position.ts";
+import { BEAT_MS } from "./registry.ts";
+import { Supply } from "./supply.ts";
+import type { Waker } from "./waker.ts";
+
+/** How long after it has done something its row learns of it, in milliseconds. */
+const SAVE_MS = 1000;
+
+/** What a worker is made of. */
+export interface WorkerParts {
+  readonly board: Board;
+  readonly channels: Channels;
+  readonly desk: Desk;
+  /** The consumer is done with everything selected up to here. */
+  readonly position: number;
+  readonly waker: Waker;
+  /** Told once, when it is closed in whatever way. */
+  readonly onEnd: () => void;
+}
+
+export class MemoryWorker implements Worker {
+  readonly #board: Board;
+  readonly #channels: Channels;
+  readonly #desk: Desk;
+  readonly #waker: Waker;
+  readonly #onEnd: () => void;
+  readonly #supply: Supply;
+  readonly #acks: Acks;
+  readonly #beat: NodeJS.Timeout;
+  /** When its row was last written, in milliseconds since the epoch, and whether anything was done since. */
+  #savedAt = Date.now();
+  #isChanged = false;
+  #failure: unknown = null;
+  #isClosed = false;
+
+  constructor({ board, channels, desk, position, waker, onEnd }: WorkerParts) {
+    this.#board = board;
+    this.#channels = channels;
+    this.#desk = desk;
+    this.#waker = waker;
+    this.#onEnd = onEnd;
+    this.#supply = new Supply(board, desk, position);
+    this.#acks = new Acks(board.db, desk);
+    this.#beat = setInterval(this.#renew, Math.min(SAVE_MS, desk.member.ackTimeoutMs / 6)).unref();
+  }
+
+  /** The first look is at once a try: where one message was, the next is most often there. */
+  async take(most: number, signal: AbortSignal): Promise<ReadonlyArray<Delivery | Gap>> {
+    signal.addEventListener("abort", this.#waker.wake);
+    try {
+      for (
+        let due = 0;
+        !this.#isClosed && !signal.aborted;
+        due = this.#ask(() => this.#supply.nextDue(), 0)
+      ) {
+        const items = due > Date.now() ? [] : this.#ask(() => this.#supply.take(most), []);
+        if (items.length > 0) {
+          this.#isChanged = true;
+          return items;
+        }
+        await this.#wait(due);
+      }
+      return [];
+    } finally {
+      signal.removeEventListener("abort", this.#waker.wake);
+    }
+  }
+
+  ack(delivery: Delivery): Promise<void> {
+    this.#isChanged = true;
+    return this.#acks.add(numberOf(delivery));
+  }
+
+  async retry(delivery: Delivery): Promise<Delivery | null> {
+    const attempt = this.#board.db.write(() => this.#desk.again(numberOf(delivery)));
+    return attempt === null ? null : { message: delivery.message, attempt };
+  }
+
+  async giveUp(delivery: Delivery, reason: string): Promise<boolean> {
+    const n = numberOf(delivery);
+    const { name: consumer, agent } = this.#desk.member;
+    const { message, attempt: attempts } = delivery;
+    const { channel, payload, by } = message;
+    const failure = { channel, id: numberToId(n), by: by ?? "", consumer, attempts, reason };
+    this.#isChanged = true;
+    return this.#board.change((now) => {
+      if (!this.#desk.doneIfMine(n)) return false;
+      this.#channels.send({ channel: failedChannelOf(channel), payload, agent, failure }, now);
+      return true;
+    });
+  }
+
+  async release(delivery: Delivery): Promise<void> {
+    this.#board.db.write(() => this.#desk.giveBack(numberOf(delivery)));
+  }
+
+  /** What cannot be written now, in a locked or lost file, others find out when it shows no life any more. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#beat);
+    this.#waker.stop();
+    this.#onEnd();
+    try {
+      this.#leave();
+    } catch (error) {
+      if (!(error instanceof BlackboardError) || error.kind !== "unavailable") throw error;
+    } finally {
+      this.#acks.close();
+    }
+  }
+
+  #leave(): void {
+    this.#board.db.write(() => {
+      this.#acks.writeAll();
+      this.#desk.leave();
+    });
+    this.#acks.resolveAll();
+  }
+
+  #ask<Answer>(question: () => Answer, whenLocked: Answer): Answer {
+    if (this.#failure !== null) throw this.#failure;
+    try {
+      return question();
+    } catch (error) {
+      if (isLocked(error)) return whenLocked;
+      throw error;
+    }
+  }
+
+  async #wait(due: number): Promise<void> {
+    const cancel = due === Number.POSITIVE_INFINITY ? null : setAlarm(due - Date.now(), this.#waker.wake);
+    await this.#waker.next();
+    cancel?.();
+  }
+
+  /** How long its row may stay as it is. */
+  #restMs(): number {
+    const { holdsSomething, member } = this.#desk;
+    const saveMs = this.#isChanged ? SAVE_MS : BEAT_MS;
+    return holdsSomething ? Math.min(saveMs, member.ackTimeoutMs / 3) : saveMs;
+  }
+
+  /** Keeps what it holds, and lets retention know how far it is. */
+  readonly #renew = (): void => {
+    if (Date.now() < this.#savedAt + this.#restMs()) return;
+    try {
+      this.#board.db.write(() => this.#desk.renew(doneUpTo(this.#board, this.#desk.member)));
+      this.#isChanged = false;
+      this.#savedAt = Date.now();
+    } catch (error) {
+      // A locked file is tried again next time; if it is gone for good, taking and acknowledging say so.
+      if (error instanceof BlackboardError && error.kind === "unavailable") return;
+      this.#failure = error;
+      this.#waker.wake();
+    }
+  };
+}
+
+function numberOf({ message: { id } }: Delivery): number {
+  const n = id === null ? null : idToNumber(id);
+  if (n === null) throw usageError("a message that is in no log is in no worker's hands");
+  return n;
+}

@@ -1,0 +1,149 @@
+/** The board's consumers, for those who look at them from outside. */
+import { BlackboardError } from "../../core/errors.ts";
+import { compileGlob, escapeGlob } from "../../core/glob.ts";
+import { numberToId } from "../../core/ids.ts";
+import { decodeName, encodeName } from "../../core/names.ts";
+import type { ConsumerChannel, ConsumerFacts, Selection, WorkerFacts } from "../../core/types.ts";
+import { newestNumbers } from "./channels.ts";
+import { chunks } from "./chunks.ts";
+import type { Argument } from "./connection.ts";
+import { RELEASED } from "./consumer-library.ts";
+import { CONSUMERS, COUNT, DISSOLVE, FACTS, FORGET } from "./consumer-scripts.ts";
+import { type Layout, positionsOf, workerOf } from "./layout.ts";
+import type { Work } from "./link.ts";
+import { asBytes, asList, asNumber, asPairs, asText, type Reply } from "./replies.ts";
+import type { Script } from "./scripts.ts";
+import type { SupplyPlace } from "./supply.ts";
+
+/** Channels one script looks at. */
+const AT_ONCE = 50;
+
+/** Where to look, all within one bound. */
+interface Place {
+  readonly layout: Layout;
+  readonly run: (script: Script, args: readonly Argument[]) => Promise<Reply>;
+  readonly read: <Result>(work: Work<Result>) => Promise<Result>;
+}
+
+/** What the board says of a consumer. */
+interface Entry extends Selection {
+  readonly consumer: string;
+  /** The number it began behind. */
+  readonly start: number;
+}
+
+/** A channel's facts, and who holds how much in it. */
+interface Seen {
+  readonly facts: ConsumerChannel;
+  readonly held: ReadonlyArray<readonly [member: string, pending: number]>;
+}
+
+/** Within one bound for all. */
+export async function listConsumers({ link, layout, run }: SupplyPlace): Promise<readonly ConsumerFacts[]> {
+  const deadline = link.deadline();
+  const place: Place = {
+    layout,
+    run: (script, args) => run(script, args, deadline, "read"),
+    read: (work) => link.run("read", work, deadline),
+  };
+  const entries = asPairs(await place.run(CONSUMERS, [""])).map(toEntry);
+  const newest = await place.read((connection) => newestNumbers(connection, layout, 0));
+  const facts: ConsumerFacts[] = [];
+  for (const entry of entries) if (entry.consumer !== "") facts.push(await factsOf(place, entry, newest));
+  return facts;
+}
+
+/** A consumer is a place in the log; where no messages are kept there is none. */
+export function noLog(): BlackboardError {
+  const hint = "set blackboard.history.messages_per_channel to more than 0";
+  return new BlackboardError("config", "a consumer needs a log, and this board keeps no messages", { hint });
+}
+
+/** False if there was none. */
+export async function forgetConsumer({ link, run }: SupplyPlace, consumer: string): Promise<boolean> {
+  const deadline = link.deadline();
+  const channels = await run(FORGET, [consumer], deadline);
+  if (channels === null) return false;
+  for (const some of chunks(asList(channels).map(asBytes), AT_ONCE)) {
+    await run(DISSOLVE, [consumer, ...some], deadline);
+  }
+  return true;
+}
+
+async function factsOf(
+  place: Place,
+  entry: Entry,
+  newest: ReadonlyMap<string, number>,
+): Promise<ConsumerFacts> {
+  const { consumer } = entry;
+  const positions = positionsOf(place.layout, consumer);
+  const read = await place.read((connection) => connection.call("hkeys", positions));
+  const known = new Set(asList(read).map(toName));
+  const channels = new Set([...known, ...withNews(entry, newest)]);
+  const seen: Seen[] = [];
+  for (const some of chunks([...channels], AT_ONCE)) {
+    const replies = asList(await place.run(FACTS, [consumer, ...some]));
+    for (const [at, channel] of some.entries()) seen.push(await toSeen(place, channel, asList(replies[at])));
+  }
+  const workers = workersOf(seen, await livingMembers(place, consumer));
+  const shown = seen.filter(({ facts }) => known.has(facts.channel) || facts.lag > 0);
+  return { consumer, channels: shown.map(({ facts }) => facts), workers };
+}
+
+/** Channels of its selection that were sent to since it began. */
+function withNews({ channels, patterns, start }: Entry, newest: ReadonlyMap<string, number>): string[] {
+  const matchers = patterns.map(compileGlob);
+  const isSelected = (channel: string): boolean =>
+    channels.includes(channel) || matchers.some((matches) => matches(encodeName(channel)));
+  return [...newest].filter(([name, number]) => number > start && isSelected(name)).map(([name]) => name);
+}
+
+async function toSeen(
+  place: Place,
+  channel: string,
+  [number, pending, lag, ...members]: readonly Reply[],
+): Promise<Seen> {
+  const position = numberToId(asNumber(number));
+  const behind = lag === null ? await countBehind(place, channel, position) : asNumber(lag);
+  const held = asPairs(members).map(([member, count]) => [asText(member), asNumber(count)] as const);
+  return { facts: { channel, position, pending: asNumber(pending), lag: behind }, held };
+}
+
+/** For servers that do not count for us, and where they lost count. */
+async function countBehind({ run }: Place, channel: string, position: string): Promise<number> {
+  let count = 0;
+  for (let from: string | null = position; from !== null; ) {
+    const [more, next]: readonly Reply[] = asList(await run(COUNT, ["", channel, from]));
+    count += asNumber(more);
+    from = next === undefined ? null : asText(next);
+  }
+  return count;
+}
+
+async function livingMembers({ layout, read }: Place, consumer: string): Promise<string[]> {
+  const start = workerOf(layout, consumer, "");
+  const pattern = `${escapeGlob(start)}*`;
+  const found = await read((connection) => connection.call("pubsub", "channels", pattern));
+  return asList(found).map((name) => toName(name).slice(start.length));
+}
+
+function workersOf(seen: readonly Seen[], living: readonly string[]): WorkerFacts[] {
+  const pending = new Map(living.map((member) => [member, 0]));
+  for (const [member, count] of seen.flatMap(({ held }) => held)) {
+    if (count > 0 && member !== RELEASED) pending.set(member, (pending.get(member) ?? 0) + count);
+  }
+  return [...pending].map(([member, count]) => {
+    return { worker: member.replace(/:\d+$/, ""), pending: count, isAlive: living.includes(member) };
+  });
+}
+
+/** Written by the script `JOIN`. */
+function toEntry([name, text]: readonly [Reply, Reply]): Entry {
+  const consumer = toName(name);
+  if (consumer === "") return { consumer, start: 0, channels: [], patterns: [] };
+  return { consumer, ...JSON.parse(asText(text)) };
+}
+
+function toName(reply: Reply): string {
+  return decodeName(asBytes(reply));
+}

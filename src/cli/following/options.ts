@@ -1,0 +1,133 @@
+/** The options by which `subscribe` chooses what it gets and what becomes of it. */
+import type { ConsumeOptions, SubscribeOptions } from "../../core/board-options.ts";
+import { usageError } from "../../core/errors.ts";
+import type { Option } from "../command.ts";
+import type { Given } from "../given.ts";
+import { parseSince } from "./since.ts";
+
+export const SELECTION_OPTIONS: readonly Option[] = [
+  { flags: "-f, --follow", about: "go on until stopped" },
+  { flags: "-n, --count <n>", about: "exit after so many messages" },
+  { flags: "--wait <duration>", about: "exit 3 if what was asked for has not come by then" },
+  { flags: "--last <n>", about: "begin with the newest n retained messages; alone: print them and exit" },
+  {
+    flags: "--since <when>",
+    about:
+      "begin behind an id, so long ago (10m), or at a time (2026-11-22, 2026-11-22T14:00:00Z; local without zone); alone: print and exit",
+  },
+];
+
+export const CONSUMER_OPTIONS: readonly Option[] = [
+  { flags: "--consumer <name>", about: "work as one of this consumer, whose position the store keeps" },
+  { flags: "--from-start", about: "a new consumer begins with what is retained (default)" },
+  { flags: "--from-now", about: "a new consumer begins with what comes from now on" },
+  {
+    flags: "--ack-timeout <duration>",
+    about: "others take over what a worker holds that shows no life for so long; default 30s",
+  },
+  {
+    flags: "--retries <n>",
+    about: "how often CMD is run again for a message before that goes to CHANNEL:failed; default 3",
+  },
+];
+
+export const COMMAND_OPTIONS: readonly Option[] = [
+  { flags: "--parallel <n>", about: "run up to n commands at once; default 1, which keeps the order" },
+  {
+    flags: "--on-busy <what>",
+    about:
+      "while as many as allowed run: queue what comes (default), drop it, or coalesce: keep each channel's newest",
+  },
+  {
+    flags: "--exec-timeout <duration>",
+    about: "end a command that runs longer: TERM, 5s later KILL; status 124",
+  },
+];
+
+const DEFAULT_RETRIES = 3;
+const MOST_PARALLEL = 1000;
+/** Messages a worker that only prints takes from the store at once. */
+const PRINTED_AT_ONCE = 32;
+const BUSY_WAYS = ["queue", "drop", "coalesce"] as const;
+export type OnBusy = (typeof BUSY_WAYS)[number];
+
+/** What was asked for. */
+export interface Wanted {
+  /** `null`: channels are followed. */
+  readonly consumer: ConsumeOptions | null;
+  readonly follow: SubscribeOptions;
+  /** How many messages; `Infinity` for all that come. */
+  readonly limit: number;
+  readonly waitMs: number | undefined;
+  /** `null`: messages are printed. */
+  readonly command: CommandWanted | null;
+}
+
+export interface CommandWanted {
+  /** The command and its arguments. */
+  readonly words: readonly string[];
+  readonly parallel: number;
+  readonly onBusy: OnBusy;
+  readonly timeoutMs: number | undefined;
+}
+
+/** @throws BlackboardError `usage` */
+export function wantedOf(given: Given): Wanted {
+  given.exclusive("follow", "count");
+  const start = startOf(given);
+  const count = given.count("count", 1);
+  const isReplay = start !== null && count === undefined && !given.flag("follow");
+  const limit = count ?? (given.flag("follow") || isReplay ? Number.POSITIVE_INFINITY : 1);
+  const command = commandOf(given);
+  const consumer = consumerOf(given, command, limit);
+  return { consumer, follow: { ...start, live: !isReplay }, limit, waitMs: given.duration("wait"), command };
+}
+
+function startOf(given: Given): Pick<SubscribeOptions, "last" | "since"> | null {
+  given.exclusive("last", "since");
+  const last = given.count("last", 0);
+  if (last !== undefined) return { last };
+  const since = given.text("since");
+  return since === undefined ? null : { since: parseSince(since) };
+}
+
+function consumerOf(given: Given, command: CommandWanted | null, limit: number): ConsumeOptions | null {
+  const consumer = given.text("consumer");
+  if (consumer === undefined) {
+    needs("--consumer NAME", given.present("fromStart", "fromNow", "ackTimeout", "retries"));
+    return null;
+  }
+  given.exclusive("consumer", "last");
+  given.exclusive("consumer", "since");
+  given.exclusive("fromStart", "fromNow");
+  if (command === null) needs("-- CMD", given.present("retries"));
+  if (command !== null && command.onBusy !== "queue") {
+    throw usageError(`--on-busy ${command.onBusy} would lose what the consumer keeps`);
+  }
+  const ackTimeoutMs = given.duration("ackTimeout");
+  return {
+    consumer,
+    begin: given.flag("fromNow") ? "now" : "start",
+    retries: given.count("retries", 0) ?? DEFAULT_RETRIES,
+    prefetch: command === null ? Math.min(limit, PRINTED_AT_ONCE) : 1,
+    ...(ackTimeoutMs === undefined ? {} : { ackTimeoutMs }),
+  };
+}
+
+function commandOf(given: Given): CommandWanted | null {
+  if (given.command.length === 0) {
+    needs("-- CMD", given.present("parallel", "onBusy", "execTimeout"));
+    return null;
+  }
+  if (given.flag("raw")) throw usageError("--raw is about printing; with -- CMD nothing is printed");
+  const onBusy = BUSY_WAYS.find((way) => way === (given.text("onBusy") ?? "queue"));
+  if (onBusy === undefined) throw usageError("--on-busy: must be queue, drop or coalesce");
+  const parallel = given.count("parallel", 1) ?? 1;
+  if (parallel > MOST_PARALLEL) throw usageError(`--parallel: at most ${MOST_PARALLEL}`);
+  return { words: given.command, parallel, onBusy, timeoutMs: given.duration("execTimeout") };
+}
+
+/** @throws BlackboardError `usage` if there are such options */
+function needs(what: string, present: readonly string[]): void {
+  if (present[0] !== undefined) throw usageError(`${present[0]} needs ${what}`);
+}

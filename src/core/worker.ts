@@ -1,0 +1,61 @@
+/**
+ * The contract of a consumer's workers. A consumer is a name with a position in each channel, kept in the store;
+ * workers of one name, in any processes, share its messages.
+ *
+ * Each message is handed to one worker, which holds it until it is acknowledged (`ack`), passed on to `CHANNEL:failed` (`giveUp`) or
+ * given back (`release`). While its process runs, a worker keeps what it holds. If it does not renew for `ackTimeoutMs`
+ * (it was killed or stopped, or cannot reach the store), other workers take over what it held: so a message is handled
+ * at least once, and more than once only then. Foreign messages are in no log and reach no worker.
+ */
+import type { FollowState, Gap, Message } from "./types.ts";
+
+export interface WorkerOptions {
+  /** Where a new consumer begins; one that is known goes on where it is. */
+  readonly begin: "start" | "now";
+  /** How long a worker may show no life before others take over what it holds. */
+  readonly ackTimeoutMs: number;
+  /** Who works; part of the worker's name, and the author of what is passed on to `CHANNEL:failed`. */
+  readonly agent: string;
+  readonly onState: (state: FollowState) => void;
+}
+
+/** A message that one worker holds. */
+export interface Delivery {
+  readonly message: Message;
+  /** How often it was handed to a worker, or tried again by one, this time included: 1, 2, … */
+  readonly attempt: number;
+}
+
+export interface Worker {
+  /**
+   * Up to `most` messages for this worker alone, those of one channel in the order of its log, each channel's oldest first; what
+   * was taken over from others comes before what is new. Waits, over absences of the store too, until there is one;
+   * nothing once it is closed or `signal` is aborted. A `Gap` stands before the first message behind it, or for a
+   * message taken over that retention has dropped meanwhile. One call at a time.
+   * @throws BlackboardError `conflict` if the consumer was deleted
+   */
+  take(most: number, signal: AbortSignal): Promise<ReadonlyArray<Delivery | Gap>>;
+
+  /** It is done: nobody gets it again. Waits for a store that is away; `close` ends the waiting with `unknown`. */
+  ack(delivery: Delivery): Promise<void>;
+
+  /** The same message once more, as the next attempt; `null` if another worker has taken it over. */
+  retry(delivery: Delivery): Promise<Delivery | null>;
+
+  /**
+   * Sends the message, byte for byte and with its `Failure`, to `CHANNEL:failed` and acknowledges it, in one step. False, and nothing
+   * is done, if another worker has taken it over.
+   */
+  giveUp(delivery: Delivery, reason: string): Promise<boolean>;
+
+  /** Gives it back: the next to ask has it at once, and this attempt does not count. */
+  release(delivery: Delivery): Promise<void>;
+
+  /** Gives back what it holds and leaves. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** Where a channel's messages go that a consumer gave up. */
+export function failedChannelOf(channel: string): string {
+  return `${channel}:failed`;
+}
