@@ -144,7 +144,8 @@ export interface Backend {
   status(): Promise<BackendStatus>;
 
   /**
-   * Lets go of files, sockets and timers; ends every follower and waits for no server. Safe to call twice. Nothing may be
+   * Lets go of files, sockets and timers, and waits for no server. Followers end after what they hold in memory; what workers hold
+   * comes to others when its time is up, unless they were closed before. Safe to call twice. Nothing may be
    * called after: it is refused, and `follow` then rejects `ready`.
    */
   close(): Promise<void>;

@@ -51,7 +51,10 @@ export interface ConsumeOptions extends WaitOptions {
   readonly consumer: string;
   /** Where a new consumer begins: `"start"` (default) with what is retained, `"now"` with what comes from now on. */
   readonly begin?: "start" | "now";
-  /** How long a worker may show no life before others get its messages; default 30,000 ms. */
+  /**
+   * How long a worker may show no life before others get its messages; default 30,000 ms. Work that blocks the event loop
+   * for longer shows none.
+   */
   readonly ackTimeoutMs?: number;
   /** How often a failed message is tried again before it goes to `CHANNEL:failed`; default 3, `null`: for ever. */
   readonly retries?: number | null;
@@ -62,7 +65,7 @@ export interface ConsumeOptions extends WaitOptions {
 const DEFAULT_ACK_TIMEOUT_MS = 30_000;
 /** A worker renews at a third of it, over a network and on busy machines. */
 const LEAST_ACK_TIMEOUT_MS = 100;
-const DEFAULT_RETRIES = 3;
+export const DEFAULT_RETRIES = 3;
 
 /** How a board names things and what it does unless told otherwise. */
 export interface BoardDefaults {

@@ -100,17 +100,14 @@ export class Consumer implements AsyncIterable<Delivery> {
   }
 
   /**
-   * It could not be handled. It is this worker's again, to be tried once more; or `null`: it has gone to
-   * `CHANNEL:failed`, or another worker has taken it over.
+   * It could not be handled. Either it is this worker's again, to be tried once more; or it has gone to `CHANNEL:failed`
+   * (`"failed"`); or another worker has taken it over meanwhile (`"lost"`).
    */
-  async fail(delivery: Delivery, reason: string): Promise<Delivery | null> {
+  async fail(delivery: Delivery, reason: string): Promise<Delivery | "failed" | "lost"> {
     const original = this.#originalOf(delivery);
-    if (this.#isLast(original)) {
-      await this.#worker.giveUp(original, reason);
-      return null;
-    }
+    if (this.#isLast(original)) return (await this.#worker.giveUp(original, reason)) ? "failed" : "lost";
     const again = await this.#worker.retry(original);
-    return again === null ? null : this.#handOut(again);
+    return again === null ? "lost" : this.#handOut(again);
   }
 
   /** Gives it back untried: the next worker to ask has it at once. */

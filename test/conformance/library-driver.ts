@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { collect } from "../../src/core/collect.ts";
 import { compareNames } from "../../src/core/names.ts";
 import type { ConsumerFacts, Gap, Message } from "../../src/core/types.ts";
-import type { Blackboard, Consumer } from "../../src/index.ts";
+import type { Blackboard, Consumer, Delivery } from "../../src/index.ts";
 import { ROOT } from "../helpers/cli.ts";
 import { start } from "../helpers/processes.ts";
 import { until, within } from "../helpers/until.ts";
@@ -136,8 +136,9 @@ class LibraryBoard implements Board {
 
   async failAtOne(channel: string, consumer: string, retries: number) {
     const worker = await asked(this.blackboard.consume(channel, { consumer, retries }));
-    let delivery = await worker.next();
-    while (delivery !== null) delivery = await worker.fail(delivery, "exited 1");
+    let delivery: Delivery | string | null = await worker.next();
+    while (delivery !== null && typeof delivery !== "string")
+      delivery = await worker.fail(delivery, "exited 1");
     await worker.close();
   }
 

@@ -1,8 +1,8 @@
 import { usageError } from "../../core/errors.ts";
-import { idToNumber } from "../../core/ids.ts";
 import { compareNames } from "../../core/names.ts";
 import type { ConsumerChannel, ConsumerFacts } from "../../core/types.ts";
 import type { Command, Outcome, Row } from "../command.ts";
+import { totalsOf } from "../consumer-totals.ts";
 import type { Given } from "../given.ts";
 import { jsonName } from "../json.ts";
 import { oneLine } from "../terminal.ts";
@@ -67,22 +67,12 @@ function listed(found: readonly ConsumerFacts[]): Outcome {
   return { rows: sorted.map(listRow), heads: ["CONSUMER", "POSITION", "PENDING", "LAG", "WORKERS", "DEAD"] };
 }
 
-function listRow({ consumer, channels, workers }: ConsumerFacts): Row {
-  const position = newestOf(channels);
-  const pending = sum(channels.map((channel) => channel.pending));
-  const lag = sum(channels.map((channel) => channel.lag));
-  const alive = workers.filter(({ isAlive }) => isAlive).length;
-  const dead = workers.filter((worker) => !worker.isAlive && worker.pending > 0).length;
+function listRow(facts: ConsumerFacts): Row {
+  const { consumer, position, pending, lag, workers, dead } = totalsOf(facts);
   return {
-    cells: [consumer, position ?? "-", ...[pending, lag, alive, dead].map(String)],
-    json: { consumer, position, pending, lag, workers: alive, dead },
+    cells: [consumer, position ?? "-", ...[pending, lag, workers, dead].map(String)],
+    json: { consumer, position, pending, lag, workers, dead },
   };
-}
-
-/** The newest of the channels' positions; `null` if there is no channel. */
-function newestOf(channels: readonly ConsumerChannel[]): string | null {
-  const ids = channels.map(({ position }) => position);
-  return ids.sort((left, right) => (idToNumber(right) ?? 0) - (idToNumber(left) ?? 0))[0] ?? null;
 }
 
 function shownRows({ channels, workers }: ConsumerFacts): Row[] {
@@ -116,8 +106,4 @@ function shownJson({ consumer, channels, workers }: ConsumerFacts): Row["json"] 
 
 function inOrder(channels: readonly ConsumerChannel[]): ConsumerChannel[] {
   return [...channels].sort((left, right) => compareNames(left.channel, right.channel));
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

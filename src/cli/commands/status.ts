@@ -1,12 +1,14 @@
 import type { LoadedSettings } from "../../config/index.ts";
 import type { BackendStatus, StoreStatus } from "../../core/types.ts";
 import type { Command, Row } from "../command.ts";
+import { type ConsumerTotals, totalsOf } from "../consumer-totals.ts";
+import { oneLine } from "../terminal.ts";
 
 export const status: Command = {
   name: "status",
   summary: "show the store in use, its state, and where each setting came from",
   promise:
-    "Prints what is, what it is and where that comes from, separated by TAB: the store and why, its facts and counts, then every setting with its origin. " +
+    "Prints what is, what it is and where that comes from, separated by TAB: the store and why, its facts and counts, each consumer with what is pending and its lag, then every setting with its origin. " +
     "Passwords are never shown. With --json: one object.",
   args: [],
   options: [],
@@ -17,13 +19,17 @@ export const status: Command = {
   async run(context) {
     const board = await context.board();
     const found = await board.status();
-    const rows = [...lines(found, context.loaded)];
-    if (context.json) return { rows: [{ cells: [], json: jsonOf(found, context.loaded) }] };
-    return { rows, heads: ["WHAT", "VALUE", "FROM"] };
+    const consumers = (await board.consumers()).map(totalsOf);
+    if (context.json) return { rows: [{ cells: [], json: jsonOf(found, consumers, context.loaded) }] };
+    return { rows: [...lines(found, consumers, context.loaded)], heads: ["WHAT", "VALUE", "FROM"] };
   },
 };
 
-function* lines(found: BackendStatus, loaded: LoadedSettings): Generator<Row> {
+function* lines(
+  found: BackendStatus,
+  consumers: readonly ConsumerTotals[],
+  loaded: LoadedSettings,
+): Generator<Row> {
   yield line("store", found.store, found.why);
   for (const store of found.stores) {
     const facts = {
@@ -33,6 +39,10 @@ function* lines(found: BackendStatus, loaded: LoadedSettings): Generator<Row> {
       ...store.facts,
     };
     for (const [name, value] of Object.entries(facts)) yield line(`${store.store}.${name}`, value, "store");
+  }
+  for (const { consumer, pending, lag, workers, dead } of consumers) {
+    const told = `${pending} pending, lag ${lag}, ${workers} alive, ${dead} dead`;
+    yield line(`consumer ${oneLine(consumer)}`, told, "store");
   }
   yield line("config file", loaded.file ?? "none", "config");
   for (const { name, value, origin } of loaded.origins) yield line(name, value, origin);
@@ -46,11 +56,16 @@ function countsOf({ keys, messages, channels, followers, unsynced }: StoreStatus
   return { keys, messages, channels, followers, unsynced };
 }
 
-function jsonOf(found: BackendStatus, loaded: LoadedSettings): Row["json"] {
+function jsonOf(
+  found: BackendStatus,
+  consumers: readonly ConsumerTotals[],
+  loaded: LoadedSettings,
+): Row["json"] {
   return {
     store: found.store,
     why: found.why,
     stores: found.stores.map(({ latencyMs, facts, ...rest }) => ({ ...rest, latency_ms: latencyMs, facts })),
+    consumers,
     config_file: loaded.file,
     settings: loaded.origins,
   };

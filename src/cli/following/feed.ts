@@ -17,8 +17,8 @@ export interface Feed {
   /** `null`: nothing more is to come. One call at a time. */
   next(): Promise<Taken | null>;
   ack(taken: Taken): Promise<void>;
-  /** To be tried once more, or `null`. */
-  fail(taken: Taken, reason: string): Promise<Taken | null>;
+  /** To be tried once more; or that was the end of it; or another worker has it. */
+  fail(taken: Taken, reason: string): Promise<Taken | "failed" | "lost">;
   release(taken: Taken): Promise<void>;
   close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ function feedOf(follower: Follower): Feed {
       return done ? null : { message: value, attempt: null };
     },
     ack: async () => {},
-    fail: async () => null,
+    fail: async () => "failed",
     release: async () => {},
     close: () => follower.close(),
   };

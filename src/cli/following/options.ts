@@ -1,5 +1,5 @@
 /** The options by which `subscribe` chooses what it gets and what becomes of it. */
-import type { ConsumeOptions, SubscribeOptions } from "../../core/board-options.ts";
+import { type ConsumeOptions, DEFAULT_RETRIES, type SubscribeOptions } from "../../core/board-options.ts";
 import { usageError } from "../../core/errors.ts";
 import type { Option } from "../command.ts";
 import type { Given } from "../given.ts";
@@ -44,7 +44,6 @@ export const COMMAND_OPTIONS: readonly Option[] = [
   },
 ];
 
-const DEFAULT_RETRIES = 3;
 const MOST_PARALLEL = 1000;
 /** Messages a worker that only prints takes from the store at once. */
 const PRINTED_AT_ONCE = 32;
@@ -108,7 +107,7 @@ function consumerOf(given: Given, command: CommandWanted | null, limit: number):
   return {
     consumer,
     begin: given.flag("fromNow") ? "now" : "start",
-    retries: given.count("retries", 0) ?? DEFAULT_RETRIES,
+    retries: command === null ? null : (given.count("retries", 0) ?? DEFAULT_RETRIES), // printing cannot fail
     prefetch: command === null ? Math.min(limit, PRINTED_AT_ONCE) : 1,
     ...(ackTimeoutMs === undefined ? {} : { ackTimeoutMs }),
   };

@@ -50,11 +50,12 @@ export class Tries {
     if (reason === null) return this.#trying.feed.ack(taken).then(() => null);
     if (this.#trying.stop.aborted) return this.#release(taken); // it was we who ended it
     const again = await this.#trying.feed.fail(taken, reason);
-    if (again === null) this.status = status;
+    if (again === "failed") this.status = status;
     const waitMs = Math.min(FIRST_BACKOFF_MS * 4 ** ((taken.attempt ?? 1) - 1), MOST_BACKOFF_MS);
     const { handler, notice } = this.#trying;
     notice(`${handler.name} ${reason} (${labelOf(taken.message)})${this.#whatNext(taken, again, waitMs)}`);
-    if (again !== null) await pause(waitMs, undefined, { signal: this.#term.signal }).catch(() => {}); // ended early
+    if (again === "failed" || again === "lost") return null;
+    await pause(waitMs, undefined, { signal: this.#term.signal }).catch(() => {}); // ended early
     return again;
   }
 
@@ -73,11 +74,10 @@ export class Tries {
     return null;
   }
 
-  #whatNext({ message, attempt }: Taken, again: Taken | null, waitMs: number): string {
-    const { retries } = this.#trying;
-    if (attempt === null || retries === null) return "";
-    if (again !== null) return `; trying again in ${formatDuration(waitMs)}`;
-    if (attempt <= retries) return "; another worker has taken it over";
-    return `; it has gone to ${oneLine(failedChannelOf(message.channel))}`;
+  #whatNext({ message }: Taken, again: Taken | "failed" | "lost", waitMs: number): string {
+    if (this.#trying.retries === null) return "";
+    if (again === "lost") return "; another worker has taken it over";
+    if (again === "failed") return `; it has gone to ${oneLine(failedChannelOf(message.channel))}`;
+    return `; trying again in ${formatDuration(waitMs)}`;
   }
 }
