@@ -1,8 +1,8 @@
 /** `main(argv, io, surroundings)` → exit code: parses, runs, writes, and maps errors to exits. */
 import type { Blackboard } from "./blackboard.ts";
 import type { Context } from "./cli/command.ts";
-import { EXIT_OF_SIGNAL, EXITS, type ExitName } from "./cli/exit.ts";
-import { type Io, ReaderGone, type StopSignal } from "./cli/io.ts";
+import { EXIT_OF_SIGNAL, EXITS, type ExitName, type StopSignal } from "./cli/exit.ts";
+import { type Io, ReaderGone } from "./cli/io.ts";
 import { writeOutcome } from "./cli/output.ts";
 import { sayingWhenWaiting } from "./cli/patience.ts";
 import { type Call, type Globals, parseCall } from "./cli/program.ts";

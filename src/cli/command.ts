@@ -48,7 +48,7 @@ export interface Context {
   /** The settings and where each came from. */
   readonly loaded: LoadedSettings;
   readonly input: Input;
-  /** Aborted when the process is told to stop (the reason is `SIGINT` or `SIGTERM`), when nobody reads the output, and at the end of the call. */
+  /** Aborted when the process is told to stop (the reason is the signal's name), when nobody reads the output, and at the end of the call. */
   readonly signal: AbortSignal;
   /**
    * From now on a stop signal only aborts `signal`: there is work to bring to an end, and the program waits for the outcome,

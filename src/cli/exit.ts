@@ -14,6 +14,7 @@ export const EXITS = {
   unavailable: { code: 4, meaning: "store unavailable, or the outcome is unknown" },
   conflict: { code: 5, meaning: "conflict: condition refused, wrong type, over --max" },
   bug: { code: 70, meaning: "a fault of timmy-bb itself" },
+  hungUp: { code: 129, meaning: "the terminal was closed (SIGHUP)" },
   interrupted: { code: 130, meaning: "interrupted (SIGINT)" },
   terminated: { code: 143, meaning: "terminated (SIGTERM)" },
 } as const satisfies Record<string, Exit>;
@@ -32,10 +33,17 @@ export const EXIT_OF_KIND: Readonly<Record<ErrorKind, ExitName>> = {
 };
 
 /** How a program ends that was told to stop. */
-export const EXIT_OF_SIGNAL = { SIGINT: "interrupted", SIGTERM: "terminated" } as const satisfies Record<
-  string,
-  ExitName
->;
+export const EXIT_OF_SIGNAL = {
+  SIGHUP: "hungUp",
+  SIGINT: "interrupted",
+  SIGTERM: "terminated",
+} as const satisfies Record<string, ExitName>;
+
+export type StopSignal = keyof typeof EXIT_OF_SIGNAL;
+
+export function isStopSignal(word: unknown): word is StopSignal {
+  return typeof word === "string" && word in EXIT_OF_SIGNAL;
+}
 
 /** A command behind `--` that cannot be started. The exits are those of every shell. */
 export class CannotRun extends BlackboardError {

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline/promises";
 import { isatty } from "node:tty";
 import { BlackboardError, codeOf, reasonOf, usageError } from "../core/errors.ts";
 import type { Input } from "./command.ts";
-import { EXIT_OF_SIGNAL, EXITS } from "./exit.ts";
+import { EXIT_OF_SIGNAL, EXITS, type StopSignal } from "./exit.ts";
 import { processInput } from "./stdin.ts";
 
 /** What `main` needs of the outside. */
@@ -14,15 +14,13 @@ export interface Io {
   readonly input: Input;
   readonly stdout: Sink;
   readonly stderr: Sink;
-  /** Calls back once, at the first SIGINT or SIGTERM; the next one ends the process at once. */
+  /** Calls back once, at the first SIGHUP, SIGINT or SIGTERM; the next one ends the process at once. */
   onStop(stop: (signal: StopSignal) => void): void;
   /** Whether there is a person at the terminal to ask. */
   readonly canAsk: boolean;
   /** Asks a yes-or-no question on the terminal. */
   confirm(question: string): Promise<boolean>;
 }
-
-export type StopSignal = keyof typeof EXIT_OF_SIGNAL;
 
 export interface Sink {
   readonly isTerminal: boolean;
@@ -49,7 +47,7 @@ export function processIo(): Io {
 /** The second signal ends it by `exit`, not by the signal itself, so that commands run here are ended with it. */
 function onStop(stop: (signal: StopSignal) => void): void {
   let isTold = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       if (isTold) process.exit(EXITS[EXIT_OF_SIGNAL[signal]].code);
       isTold = true;

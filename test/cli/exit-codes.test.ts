@@ -104,9 +104,10 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     expect(await place.run(["keys"])).toEqual(done("a\nb\n"));
   });
 
-  test("130 and 143 for a follower told to stop, silently", async () => {
+  test("129, 130 and 143 for a follower told to stop, silently", async () => {
     const place = makePlace();
     for (const [signal, name] of [
+      ["SIGHUP", "hungUp"],
       ["SIGINT", "interrupted"],
       ["SIGTERM", "terminated"],
     ] as const) {

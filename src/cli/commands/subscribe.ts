@@ -1,4 +1,5 @@
 import type { Command, Context } from "../command.ts";
+import { isStopSignal } from "../exit.ts";
 import { type Feed, openFeed, WithGaps } from "../following/feed.ts";
 import { handleAll } from "../following/handle.ts";
 import { describeGap, describeState, rowMaker } from "../following/messages.ts";
@@ -117,8 +118,10 @@ async function runCommands(
 ): Promise<number> {
   const { Handler, STOP_GRACE_MS } = await import("../handler.ts"); // it costs those who only print some milliseconds
   const handler = new Handler(words, context.environment(), timeoutMs);
-  const { signal } = context;
-  signal.addEventListener("abort", () => handler.stop(signal.reason === "SIGINT" ? "SIGINT" : "SIGTERM"));
+  const { signal } = context; // its reason: the signal that told us to stop, if one did
+  signal.addEventListener("abort", () =>
+    handler.stop(isStopSignal(signal.reason) ? signal.reason : "SIGTERM"),
+  );
   context.endsItself(STOP_GRACE_MS + 2 * context.loaded.settings.timeoutMs);
   const notice = (text: string) => context.notice(text);
   const retries = consumer?.retries ?? null;
