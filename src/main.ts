@@ -8,8 +8,14 @@ import { sayingWhenWaiting } from "./cli/patience.ts";
 import { type Call, type Globals, parseCall } from "./cli/program.ts";
 import { Reporter } from "./cli/report.ts";
 import { type ColorMode, loadStyle, wantsColor } from "./cli/style.ts";
-import { flagOverrides, type LoadedSettings, loadSettings, type Surroundings } from "./config/index.ts";
-import { usageError } from "./core/errors.ts";
+import {
+  flagOverrides,
+  flagVariables,
+  type LoadedSettings,
+  loadSettings,
+  type Surroundings,
+} from "./config/index.ts";
+import { BlackboardError, usageError } from "./core/errors.ts";
 import { withoutPasswords } from "./host.ts";
 import { openWith } from "./open.ts";
 
@@ -57,7 +63,8 @@ async function run(
   const loaded = await loadSettings(flagOverrides(call.globals), textOf(call.globals, "config"), around);
   for (const warning of loaded.warnings) reporter.notice(warning);
   const json = call.globals.json === true;
-  const session = new Session(loaded, json, io, reporter, around);
+  const environment = withoutPasswords({ ...around.env, ...flagVariables(call.globals) });
+  const session = new Session(loaded, json, io, reporter, environment);
   const color = wantsColor(colorMode(call.globals), around.env, io.stdout.isTerminal);
   const work = async (): Promise<ExitName | number> => {
     const outcome = await call.command.run(session, call.given);
@@ -67,6 +74,10 @@ async function run(
   };
   try {
     return await Promise.race([work(), session.stopped]);
+  } catch (error) {
+    if (session.stoppedBy === null) throw error;
+    if (error instanceof BlackboardError) reporter.notice(error.message); // what did not end as it should
+    return session.stoppedBy;
   } finally {
     await session.end();
   }
@@ -84,20 +95,26 @@ class Session implements Context {
   stoppedBy: ExitName | null = null;
   readonly #io: Io;
   readonly #reporter: Reporter;
-  readonly #env: Surroundings["env"];
+  readonly #environment: Readonly<Record<string, string>>;
   readonly #abort = new AbortController();
   /** How long the command may take to end itself after a signal. */
   #endingMs = 0;
   #opening: Promise<Blackboard> | null = null;
   #board: Blackboard | null = null;
 
-  constructor(loaded: LoadedSettings, json: boolean, io: Io, reporter: Reporter, { env }: Surroundings) {
+  constructor(
+    loaded: LoadedSettings,
+    json: boolean,
+    io: Io,
+    reporter: Reporter,
+    environment: Readonly<Record<string, string>>,
+  ) {
     this.loaded = loaded;
     this.json = json;
     this.input = sayingWhenWaiting(io.input, loaded.settings.timeoutMs, (text) => this.notice(text));
     this.#io = io;
     this.#reporter = reporter;
-    this.#env = env;
+    this.#environment = environment;
     this.signal = this.#abort.signal;
     this.stopped = new Promise((resolve) => io.onStop((signal) => this.#stop(signal, resolve)));
   }
@@ -112,7 +129,7 @@ class Session implements Context {
    */
   environment(): Readonly<Record<string, string>> {
     this.#reporter.prepare();
-    return withoutPasswords(this.#env);
+    return this.#environment;
   }
 
   /** Whoever makes the output shall end. */

@@ -55,7 +55,7 @@ export interface Context {
    * at most so many milliseconds. A second signal ends it at once.
    */
   endsItself(withinMs: number): void;
-  /** What commands that are run here get: the process's environment without passwords. */
+  /** What commands that are run here get: the process's environment, and the flags as variables, without passwords. */
   environment(): Readonly<Record<string, string>>;
   /** One line on stderr, unless `--quiet`. */
   notice(text: string): void;

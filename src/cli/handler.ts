@@ -16,6 +16,11 @@ import { oneLine } from "./terminal.ts";
 /** Between the polite signal and KILL, in milliseconds: after `--exec-timeout`, and when we are told to stop. */
 const TIMEOUT_GRACE_MS = 5000;
 export const STOP_GRACE_MS = 10_000;
+/**
+ * For what a command leaves behind when it has ended itself. In a container without an init what has ended stays in its
+ * group for ever.
+ */
+const REST_GRACE_MS = 1000;
 /** How often it is looked whether a group has ended, in milliseconds. */
 const LOOK_MS = 20;
 /** What `timeout` of coreutils exits with. */
@@ -142,6 +147,7 @@ class Group {
   readonly ended: Promise<Ended>;
   readonly #id: number;
   #ending: Promise<void> | null = null;
+  #hasEnded = false;
 
   constructor(child: ChildProcess, id: number) {
     this.#id = id;
@@ -166,7 +172,11 @@ class Group {
   async #end(signal: NodeJS.Signals, graceMs: number): Promise<void> {
     const latest = performance.now() + graceMs;
     this.kill(signal);
-    while (this.kill(0) && performance.now() < latest) await pause(LOOK_MS);
+    let alone = Number.POSITIVE_INFINITY;
+    while (this.kill(0) && performance.now() < Math.min(latest, alone)) {
+      if (this.#hasEnded) alone = Math.min(alone, performance.now() + REST_GRACE_MS);
+      await pause(LOOK_MS);
+    }
     this.kill("SIGKILL");
   }
 
@@ -175,6 +185,7 @@ class Group {
     const ended = await new Promise<Ended>((resolve) =>
       child.once("exit", (code, signal) => resolve(endedAs(code, signal))),
     );
+    this.#hasEnded = true;
     await this.#ending;
     groups.delete(this);
     return ended;

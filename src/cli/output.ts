@@ -28,12 +28,15 @@ export async function writeOutcome(
   if (!(Symbol.asyncIterator in rows)) return writeBlocks(rows, bytesOf, out);
   const isFatal = (error: Error) => !(outcome.mustEnd && error instanceof ReaderGone);
   const stream = new RecordStream(out, (error) => isFatal(error) && halt());
-  for await (const row of rows) {
-    const isFull = stream.add(bytesOf(row), row.written);
-    if (isFull) await stream.drained();
-    if (stream.failure !== null && isFatal(stream.failure)) break;
+  try {
+    for await (const row of rows) {
+      const isFull = stream.add(bytesOf(row), row.written);
+      if (isFull) await stream.drained();
+      if (stream.failure !== null && isFatal(stream.failure)) break;
+    }
+  } finally {
+    await stream.drained(); // what was made before the rows failed goes out, too
   }
-  await stream.drained();
   if (stream.failure !== null && isFatal(stream.failure)) throw stream.failure;
 }
 

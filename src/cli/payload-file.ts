@@ -12,12 +12,14 @@ import { join } from "node:path";
  */
 export async function payloadFile(payload: Uint8Array): Promise<FileHandle | null> {
   const path = join(tmpdir(), `timmy-bb-${randomUUID()}`);
+  const file = await open(path, "wx+", 0o600).catch(() => null);
+  if (file === null) return null;
   try {
-    const file = await open(path, "wx+", 0o600);
     await unlink(path);
     await writeAll(file, payload);
     return file;
   } catch {
+    await file.close();
     return null;
   }
 }

@@ -8,6 +8,7 @@ export { loadSettings } from "./load.ts";
 export {
   type FlagTexts,
   flagOverrides,
+  flagVariables,
   type OptionValues,
   type Overrides,
   optionOverrides,

@@ -2,6 +2,7 @@
  * What stands above the environment: the command's flags, or the library's options. Each value travels with the
  * name under which a person gave it, for messages and for `status`.
  */
+import { CONFIG_VARIABLE } from "./environment.ts";
 import { SETTING, type SettingKey } from "./settings.ts";
 import type { BackendChoice } from "./types.ts";
 
@@ -50,6 +51,13 @@ export function flagOverrides(flags: FlagTexts): Overrides {
     const raw = flag === null ? undefined : property(flags, flag.slice(2));
     return { raw, label: String(flag), origin: `flag ${flag}` };
   });
+}
+
+/** The same as variables, for commands that are run: what they do with timmy-bb they do on the same board. */
+export function flagVariables(flags: FlagTexts & { readonly config?: unknown }): Record<string, string> {
+  const given = keysOf(SETTING).map((key) => [SETTING[key].env, flagOverrides(flags)[key]?.raw] as const);
+  const all = [...given, [CONFIG_VARIABLE, flags.config] as const];
+  return Object.fromEntries(all.filter((pair): pair is [string, string] => typeof pair[1] === "string"));
 }
 
 /** The overrides of a program. Unknown options are the caller's to refuse; here they are not looked at. */

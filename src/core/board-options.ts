@@ -29,7 +29,7 @@ export interface ClearOptions {
 export interface WaitOptions {
   /** Ends it. */
   readonly signal?: AbortSignal;
-  /** Told when the store goes away and when it is back. */
+  /** Told when the store goes away and when it is back; of a consumer also when it waits for what a lost worker holds. */
   readonly onState?: (state: FollowState) => void;
   /** Told, just before the message behind it, where retention has dropped messages that were to come. */
   readonly onGap?: (gap: Gap["gap"]) => void;
@@ -64,7 +64,7 @@ export interface ConsumeOptions extends WaitOptions {
 
 const DEFAULT_ACK_TIMEOUT_MS = 30_000;
 /** A worker renews at a third of it, over a network and on busy machines. */
-const LEAST_ACK_TIMEOUT_MS = 100;
+export const LEAST_ACK_TIMEOUT_MS = 100;
 export const DEFAULT_RETRIES = 3;
 
 /** How a board names things and what it does unless told otherwise. */

@@ -141,7 +141,9 @@ export class Consumer implements AsyncIterable<Delivery> {
     }
     const { retries } = this.#settings;
     if (retries === null || delivery.attempt <= retries + 1) return true;
-    await this.#worker.giveUp(delivery, "its worker ended before it was handled");
+    // This attempt was never made.
+    const tried = { ...delivery, attempt: delivery.attempt - 1 };
+    await this.#worker.giveUp(tried, "its worker ended before it was handled");
     return false;
   }
 

@@ -105,7 +105,7 @@ export interface Selection {
   readonly patterns: readonly string[];
 }
 
-/** What a follower says about its store. */
+/** What a follower or a worker says about its store. */
 export type FollowState =
   /** The store is away; messages will be caught up from the log when it is back. */
   | { readonly state: "away"; readonly store: StoreName; readonly reason: string }
@@ -115,6 +115,16 @@ export type FollowState =
       readonly store: StoreName;
       readonly awayMs: number;
       readonly recovered: number;
+    }
+  /**
+   * A consumer's only worker keeps to the order: before anything newer it is to get `held` messages that a lost worker holds,
+   * as soon as that one's ack timeout is over, in `atMostMs` milliseconds at the latest. Told once a wait.
+   */
+  | {
+      readonly state: "waiting";
+      readonly store: StoreName;
+      readonly held: number;
+      readonly atMostMs: number;
     };
 
 /** A channel with retained messages or live followers. */

@@ -5,7 +5,8 @@
  * Each message is handed to one worker, which holds it until it is acknowledged (`ack`), passed on to `CHANNEL:failed` (`giveUp`) or
  * given back (`release`). While its process runs, a worker keeps what it holds. If it does not renew for `ackTimeoutMs`
  * (it was killed or stopped, or cannot reach the store), other workers take over what it held: so a message is handled
- * at least once, and more than once only then. Foreign messages are in no log and reach no worker.
+ * at least once, and more than once only then. What the store is told of a message (`ack`, `retry`, `giveUp`, `release`)
+ * waits for a store that is away; `close` ends the waiting. Foreign messages are in no log and reach no worker.
  */
 import type { FollowState, Gap, Message } from "./types.ts";
 
@@ -30,13 +31,19 @@ export interface Worker {
   /**
    * Up to `most` messages for this worker alone, those of one channel in the order of its log, each channel's oldest first; what
    * was taken over from others comes before what is new. Waits, over absences of the store too, until there is one;
-   * nothing once it is closed or `signal` is aborted. A `Gap` stands before the first message behind it, or for a
+   * nothing once it is closed or `signal` is aborted.
+   *
+   * A worker that came when the consumer had no living one begins with what its predecessors hold: until that is taken over,
+   * acknowledged or given back, it is handed nothing newer of that channel, and `onState` tells that it is `waiting`.
+   * This ends, for good, in a channel where nobody else holds anything, and everywhere once another worker is there.
+   *
+   * A `Gap` stands before the first message behind it, or for a
    * message taken over that retention has dropped meanwhile. One call at a time.
    * @throws BlackboardError `conflict` if the consumer was deleted
    */
   take(most: number, signal: AbortSignal): Promise<ReadonlyArray<Delivery | Gap>>;
 
-  /** It is done: nobody gets it again. Waits for a store that is away; `close` ends the waiting with `unknown`. */
+  /** It is done: nobody gets it again. `close` ends the waiting with `unknown`. */
   ack(delivery: Delivery): Promise<void>;
 
   /** The same message once more, as the next attempt; `null` if another worker has taken it over. */

@@ -144,7 +144,7 @@ describe("workers in other processes", () => {
       await until(
         "all are handled",
         () => new Set(handledBy([...killed, ...workers])).size === COUNT,
-        25_000,
+        50_000,
       );
     } finally {
       clearInterval(killing);

@@ -130,7 +130,7 @@ describe("followers", () => {
     "one that gets very many messages does not grow",
     async () => {
       const path = newPath();
-      const messages = scaled(100_000, 1_000_000);
+      const messages = scaled(50_000, 1_000_000);
       const child = inProcess(path, COUNT(messages));
       await isReady(child);
       await succeed([inProcess(path, PUBLISH(messages)), child]);

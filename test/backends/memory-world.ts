@@ -22,7 +22,7 @@ const CACHE = fileURLToPath(new URL("../../node_modules/.cache/timmy-bb-tests/",
 const bundles = join(CACHE, `memory-${process.pid}-${Date.now()}`);
 const opened = new Set<Backend>();
 /** Of a process, and of a test that has one do much. */
-export const DEADLINE_MS = scaled(30_000, 600_000);
+export const DEADLINE_MS = scaled(60_000, 600_000);
 
 /** The store as a module other processes can import; below node_modules, where it finds its driver. */
 export async function bundleStore(): Promise<void> {

@@ -122,6 +122,8 @@ test("a server that does not answer: taking and acknowledging wait for it", asyn
   server.resume();
   await within("the acknowledgement", acked);
   expect(shown(deliveries(await next))).toEqual(["1 1"]);
+  // What it asks with may be back before what it hears with.
+  await until("it is back", () => states.length === 2);
   expect(states[1]).toMatchObject({ state: "back", recovered: 0 });
 });
 

@@ -116,7 +116,7 @@ test("a stopped process loses what it held; when it goes on, it can do no harm",
   child.process.kill("SIGCONT");
   child.process.stdin?.end();
   expect((await within("its end", child.ended)).exitCode).toBe(0);
-  expect(linesOf(child).at(-1)).toBe("fail: null");
+  expect(linesOf(child).at(-1)).toBe("fail: lost");
   expect(await store.channels("timmy:c:failed")).toEqual([]);
   await worker.ack(held);
 });

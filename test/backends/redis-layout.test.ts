@@ -180,3 +180,29 @@ test("what is asked at once is done in that order, by a server that does not kno
     expect(ids).toEqual([...ids].sort((left, right) => left - right));
   }
 });
+
+test("the log of a channel that is never silent does not expire, and loses only what is too old", async () => {
+  const history = { messagesPerChannel: 100_000, changes: 10, maxAgeMs: 500 };
+  const store = await openBoard(server.url, { history });
+  const stream = `${ROOT}channel:timmy:c`;
+  const end = performance.now() + 4 * history.maxAgeMs;
+  const sent: { id: string; at: number }[] = [];
+  while (performance.now() < end) {
+    for (let count = 0; count < 20; count++) {
+      sent.push({ id: (await store.publish("timmy:c", bytes("x"), "me")).id, at: performance.now() });
+    }
+    expect(Number(await server.cli("pttl", stream))).toBeGreaterThanOrEqual(history.maxAgeMs);
+  }
+  const young = sent.filter(({ at }) => at > performance.now() - history.maxAgeMs).length;
+  const length = Number(await server.cli("xlen", stream));
+  expect(length).toBeGreaterThanOrEqual(young);
+  expect(length).toBeLessThan(sent.length);
+});
+
+test("a user without the right to the channels changes nothing", async () => {
+  await server.cli("acl", "setuser", "mute", "reset", "on", ">secret", "~*", "&nothing", "+@all");
+  const store = await openBoard(server.url.replace("redis://", "redis://mute:secret@"));
+  const publishing = store.publish("timmy:c", bytes("x"), "me");
+  await expect(publishing).rejects.toMatchObject({ kind: "config" });
+  expect(await server.cli("exists", `${ROOT}channel:timmy:c`, `${ROOT}channels`)).toBe("0");
+});

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { createRedis, UnreachableError } from "../../src/backends/redis/index.ts";
 import type { FollowState } from "../../src/core/types.ts";
 import { bytes, follow, openBoard, redisOptions, taker, texts } from "../helpers/redis-board.ts";
+import type { RedisServer } from "../helpers/redis-server.ts";
 import { until, within } from "../helpers/until.ts";
 import { cuttableLine, start } from "./redis-world.ts";
 
@@ -86,6 +87,35 @@ test("a server that is killed and comes back with its append-only file", async (
       recovered: expect.any(Number),
     },
   ]);
+});
+
+test("a server that fails over to its replica: what was sent to either comes once, in order", async () => {
+  const primary = await start({ settings: ["--repl-diskless-sync-delay", "0"] });
+  const replica = await start({ settings: ["--replicaof", "127.0.0.1", String(primary.port)] });
+  const line = await cuttableLine(primary.port);
+  const { take, states } = await follow(await openBoard(`redis://127.0.0.1:${line.port}`), {
+    channels: ["timmy:c"],
+  });
+  const sent: string[] = [];
+  const send = async (server: RedisServer, count: number): Promise<void> => {
+    const sender = await openBoard(server.url);
+    for (let at = 0; at < count; at++) sent.push((await sender.publish("timmy:c", bytes("m"), "me")).id);
+  };
+  await send(primary, 10);
+  await take(10);
+  line.cut();
+  await until("the follower to notice", () => states.length === 1);
+  await send(primary, 20);
+  const copied = () => replica.cli("xlen", "timmy-bb:{timmy}:channel:timmy:c");
+  await until("the replica to have it", async () => (await copied()) === "30");
+  await primary.kill();
+  await replica.cli("replicaof", "no", "one");
+  await send(replica, 20);
+  line.mend(replica.port);
+  await until("the follower to be back", () => states.length === 2);
+  await send(replica, 10);
+  expect((await take(50)).map(({ id }) => id)).toEqual(sent.slice(10));
+  expect(states[1]).toMatchObject({ state: "back", recovered: 40 });
 });
 
 test("a server that comes back with nothing, its counter included", async () => {

@@ -3,11 +3,20 @@ import { connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { RedisServer, type RedisServerOptions } from "../helpers/redis-server.ts";
 
+export interface Line {
+  readonly port: number;
+  cut(): void;
+  /** To the server it led to, or to another one. */
+  mend(port?: number): void;
+}
+
 /** A way to the server that can be cut and mended, while others go on using the server. */
-export async function cuttableLine(port: number): Promise<{ port: number; cut(): void; mend(): void }> {
+export async function cuttableLine(port: number): Promise<Line> {
   const sockets = new Set<Socket>();
   let whole = true;
-  const line = await lineTo(port, (near, far) => {
+  let target = port;
+  const portNow = () => target;
+  const line = await lineTo(portNow, (near, far) => {
     for (const socket of [near, far]) sockets.add(socket);
     near.pipe(far).pipe(near);
     if (!whole) near.destroy();
@@ -16,7 +25,8 @@ export async function cuttableLine(port: number): Promise<{ port: number; cut():
     whole = false;
     for (const socket of sockets) socket.destroy();
   };
-  const mend = (): void => {
+  const mend = (port = target): void => {
+    target = port;
     whole = true;
   };
   return { port: line, cut, mend };
@@ -38,23 +48,26 @@ export async function gatedLine(port: number) {
   let held: Array<() => void> = [];
   let ask = (): void => {};
   const gate = { isAsked: false, isFenced: false };
-  const line = await lineTo(port, (near, far) => {
-    const isLater = isClosed;
-    let hasSubscribed = false;
-    near.on("data", (chunk) => {
-      const goOn = (): void => void far.write(chunk);
-      gate.isFenced ||= isClosed && hasSubscribed && chunk.includes("ping");
-      if (!isClosed || isLater || gate.isAsked || !chunk.includes("zrangebyscore")) return void goOn();
-      gate.isAsked = true;
-      ask = goOn;
-    });
-    far.on("data", (chunk) => {
-      const goOn = (): void => void near.write(chunk);
-      if (isClosed && hasSubscribed) held.push(goOn);
-      else goOn();
-      hasSubscribed ||= isLater && chunk.includes("psubscribe");
-    });
-  });
+  const line = await lineTo(
+    () => port,
+    (near, far) => {
+      const isLater = isClosed;
+      let hasSubscribed = false;
+      near.on("data", (chunk) => {
+        const goOn = (): void => void far.write(chunk);
+        gate.isFenced ||= isClosed && hasSubscribed && chunk.includes("ping");
+        if (!isClosed || isLater || gate.isAsked || !chunk.includes("zrangebyscore")) return void goOn();
+        gate.isAsked = true;
+        ask = goOn;
+      });
+      far.on("data", (chunk) => {
+        const goOn = (): void => void near.write(chunk);
+        if (isClosed && hasSubscribed) held.push(goOn);
+        else goOn();
+        hasSubscribed ||= isLater && chunk.includes("psubscribe");
+      });
+    },
+  );
   const close = (): void => {
     isClosed = true;
   };
@@ -66,11 +79,11 @@ export async function gatedLine(port: number) {
   return Object.assign(gate, { port: line, close, open, letAsk: () => ask() });
 }
 
-/** A port whose connections go to the server by what `join` makes of the two sides. */
-async function lineTo(port: number, join: (near: Socket, far: Socket) => void): Promise<number> {
+/** A port whose connections go to the server of the moment by what `join` makes of the two sides. */
+async function lineTo(port: () => number, join: (near: Socket, far: Socket) => void): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
-    const far = connect(port, "127.0.0.1");
+    const far = connect(port(), "127.0.0.1");
     for (const [one, other] of [
       [near, far],
       [far, near],

@@ -135,12 +135,15 @@ describe.concurrent("printing as a worker", () => {
       "timmy-bb subscribe c --consumer w --follow --timeout 1s & echo $! > pid; wait $!; echo $? > exit";
     const started = place.startBash(`(${script}) | sh -c 'echo $$ > reader; exec sleep 60'`);
     const pid = (name = "pid") => Number(readOr(place.path(name)));
-    await until("the pipe is full", async () => {
-      const isThere = pid() > 0 && (await place.run(["consumers"])).out !== "";
-      if (!isThere) return false;
-      const { pending } = JSON.parse(await place.ask("consumers", "--json"));
-      return pending >= 20; // the pipe and what is on its way to it hold fewer
-    });
+    {
+      await using board = await place.openBoard();
+      // The pipe and what is on its way to it hold fewer.
+      await until(
+        "the pipe is full",
+        async () => ((await board.consumers())[0]?.channels[0]?.pending ?? 0) >= 20,
+      );
+    }
+    await until("its id", () => pid() > 0);
     process.kill(pid(), "SIGTERM");
     await until("its end", () => readOr(place.path("exit")) === "143\n");
     process.kill(pid("reader"), "SIGKILL");

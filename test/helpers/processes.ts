@@ -29,7 +29,7 @@ export interface StartOptions {
   readonly cwd: string;
   /** Bytes for stdin; `"open"`: a pipe that is never written to nor closed. Default: nothing (`/dev/null`). */
   readonly input?: Uint8Array | "open";
-  /** Killed then, and `ended` rejects. Default 20 s. */
+  /** Killed then, and `ended` rejects. Default 40 s: a deadline only says that something hangs. */
   readonly timeoutMs?: number;
 }
 
@@ -48,12 +48,9 @@ export function killProcesses(): void {
 export function start(file: string, args: readonly string[], options: StartOptions): Started {
   const child = launch(file, args, options);
   running.add(child);
-  const out: Uint8Array[] = [];
-  const err: Uint8Array[] = [];
-  child.stdout.on("data", (chunk: Uint8Array) => out.push(chunk));
-  child.stderr.on("data", (chunk: Uint8Array) => err.push(chunk));
-  const stdout = () => Buffer.concat(out);
-  const stderr = () => Buffer.concat(err).toString("utf8");
+  const stdout = collected(child.stdout);
+  const errors = collected(child.stderr);
+  const stderr = () => errors().toString("utf8");
   const ended = endOf(child, stdout, stderr);
   ended.catch(() => {}); // whoever awaits it is told
   return { process: child, pid: child.pid ?? 0, ended, stdout, stderr };
@@ -64,7 +61,7 @@ type Child = ReturnType<typeof launch>;
 function launch(
   file: string,
   args: readonly string[],
-  { env, cwd, input, timeoutMs = 20_000 }: StartOptions,
+  { env, cwd, input, timeoutMs = 40_000 }: StartOptions,
 ) {
   const bytes = input === undefined || input === "open" ? {} : { input };
   return execa(file, args, {
@@ -79,6 +76,20 @@ function launch(
     timeout: timeoutMs,
     killSignal: "SIGKILL",
   });
+}
+
+/** All that a stream has given so far, each time it is asked: gathered as it comes, for those who ask again and again. */
+function collected(stream: NodeJS.ReadableStream): () => Buffer {
+  let room = Buffer.alloc(4096);
+  let length = 0;
+  stream.on("data", (chunk: Uint8Array) => {
+    if (length + chunk.length > room.length) {
+      room = Buffer.concat([room.subarray(0, length)], 2 * (length + chunk.length));
+    }
+    room.set(chunk, length);
+    length += chunk.length;
+  });
+  return () => room.subarray(0, length);
 }
 
 async function endOf(child: Child, stdout: () => Buffer, stderr: () => string): Promise<Ended> {

@@ -18,7 +18,7 @@ export interface Said {
 export type CallOptions = Omit<CliOptions, "cwd">;
 
 /** Two cores and much else going on: a deadline only says that something hangs. */
-const DEADLINE_MS = 25_000;
+const DEADLINE_MS = 40_000;
 let count = 0;
 
 export class Workplace {

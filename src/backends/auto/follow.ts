@@ -28,10 +28,9 @@ export function followBoth(
   });
   const close = async () => {
     await Promise.all([redis.close(), heardFile.then((follower) => follower?.close())]);
-    queue.end();
   };
   const pouring = [pour(redis, queue), heardFile.then((follower) => follower && pour(follower, queue))];
-  void Promise.all(pouring).then(() => queue.end()); // the stores end their followers when they are closed
+  void Promise.all(pouring).then(() => queue.end()); // a closed follower ends after what has already arrived
   const ready = heardFile.then((follower) => (follower ? Promise.race([redis.ready, away]) : redis.ready));
   ready.catch(() => {}); // the loop throws it, too: nobody has to look at `ready`
   return {
@@ -41,6 +40,7 @@ export function followBoth(
       try {
         yield* queue;
       } finally {
+        queue.end(); // nobody takes the rest
         await close();
       }
     },

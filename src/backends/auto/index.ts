@@ -16,7 +16,7 @@ import type { BackendStatus, Bytes, FollowState, Gap, Message, Selection } from 
 import type { WorkerOptions } from "../../core/worker.ts";
 import type { BackendSettings } from "../open.ts";
 import { followBoth } from "./follow.ts";
-import { replayAll } from "./replay.ts";
+import { newestOfAll, replayAll } from "./replay.ts";
 import { Stores } from "./stores.ts";
 
 /** @throws BlackboardError `unavailable` if neither store can be used, `config` if redis refuses us */
@@ -124,11 +124,7 @@ class AutoBackend implements Backend {
   }
 
   #replay(selection: Selection, options: FollowOptions): Follower<Message | Gap> {
-    const followers = this.#readable().then((stores) =>
-      stores.map((store) => store.follow(selection, options)),
-    );
-    const most = options.from !== null && "last" in options.from ? options.from.last : Infinity;
-    return replayAll(followers, most);
+    return replayAll(this.#readable().then((stores) => replaysOf(stores, selection, options)));
   }
 
   /** The file's past is this board's past only where it stood in for redis. */
@@ -166,4 +162,15 @@ class AutoBackend implements Backend {
   async close(): Promise<void> {
     await this.#stores.close();
   }
+}
+
+/** The newest of all stores together are asked for by their place: each store's newest would be too many. */
+async function replaysOf(
+  stores: readonly Backend[],
+  selection: Selection,
+  options: FollowOptions,
+): Promise<readonly Follower<Message | Gap>[]> {
+  const follow = (how: FollowOptions) => stores.map((store) => store.follow(selection, how));
+  if (stores.length === 1 || options.from === null || !("last" in options.from)) return follow(options);
+  return follow({ ...options, from: await newestOfAll(follow(options), options.from.last) });
 }

@@ -1,7 +1,7 @@
 /** What is retained in several stores, as one: by id, and with an end. */
 import type { Follower } from "../../core/backend.ts";
 import { idToNumber } from "../../core/ids.ts";
-import type { Gap, Message } from "../../core/types.ts";
+import type { Gap, Message, Start } from "../../core/types.ts";
 
 type Item = Message | Gap;
 
@@ -11,11 +11,8 @@ interface Head {
   readonly source: AsyncIterator<Item>;
 }
 
-/**
- * @param followers of each store, none of them live
- * @param most only the newest so many messages
- */
-export function replayAll(followers: Promise<readonly Follower<Item>[]>, most: number): Follower<Item> {
+/** Of each store, none of them live. */
+export function replayAll(followers: Promise<readonly Follower<Item>[]>): Follower<Item> {
   const close = async () => {
     const all = await followers.catch(() => []); // there is nothing to close
     await Promise.all(all.map((follower) => follower.close()));
@@ -29,12 +26,25 @@ export function replayAll(followers: Promise<readonly Follower<Item>[]>, most: n
     close,
     async *[Symbol.asyncIterator]() {
       try {
-        yield* newest(mergeById(await followers), most);
+        yield* mergeById(await followers);
       } finally {
         await close();
       }
     },
   };
+}
+
+/**
+ * Where the newest so many messages of several stores together begin. They are read for that, and not kept: each store's
+ * newest may be many.
+ */
+export async function newestOfAll(followers: readonly Follower<Item>[], last: number): Promise<Start> {
+  const numbers: number[] = [];
+  for await (const item of mergeById(followers)) {
+    if (!("gap" in item)) numbers.push(numberOf(item));
+  }
+  const first = numbers.length > last ? numbers.at(-last) : numbers[0];
+  return first === undefined || last === 0 ? { last: 0 } : { after: first - 1 };
 }
 
 async function* mergeById(followers: readonly Follower<Item>[]): AsyncGenerator<Item, void, undefined> {
@@ -58,15 +68,4 @@ async function advance(source: AsyncIterator<Item>): Promise<Head | null> {
 function numberOf(item: Item): number {
   const id = "gap" in item ? item.gap.next : item.id;
   return (id === null ? null : idToNumber(id)) ?? Number.POSITIVE_INFINITY;
-}
-
-/** Each store gave its newest; of all together there may be more than were asked for. */
-async function* newest(items: AsyncIterable<Item>, most: number): AsyncGenerator<Item, void, undefined> {
-  if (most === Number.POSITIVE_INFINITY) return yield* items;
-  const kept: Item[] = [];
-  for await (const item of items) {
-    kept.push(item);
-    if (kept.length > most) kept.shift();
-  }
-  yield* kept;
 }

@@ -66,7 +66,10 @@ export class Stores {
   /** The store for an operation that decides who wins: redis or nothing. */
   async decider(operation: string): Promise<Backend> {
     const unreachable = await this.reach();
-    if (unreachable === null) return this.redis;
+    if (unreachable === null) {
+      this.#tellOfUnsynced();
+      return this.redis;
+    }
     const message = `${unreachable.message}; ${operation} is not decided on the file, two could win`;
     const hint = "--backend memory decides on the file, if every agent uses it";
     throw new BlackboardError("unavailable", message, { hint, cause: unreachable });

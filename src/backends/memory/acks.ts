@@ -5,7 +5,7 @@ import type { Desk } from "./desk.ts";
 import { isLocked } from "./faults.ts";
 
 /** How long until a locked file is tried again, in milliseconds; each try waits for the lock, too. */
-const RETRY_MS = 20;
+export const RETRY_MS = 20;
 
 interface Ack {
   readonly n: number;

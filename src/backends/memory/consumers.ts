@@ -50,7 +50,8 @@ export class Consumers {
     const waker = new Waker(this.#board.db.path);
     try {
       const joined = this.#board.db.write(() => this.#join(name, selection, options));
-      const around = { board: this.#board, channels: this.#channels, waker };
+      const { onState } = options;
+      const around = { board: this.#board, channels: this.#channels, waker, onState };
       const onEnd = () => this.#workers.delete(worker);
       const worker = new MemoryWorker({ ...around, ...joined, onEnd });
       this.#workers.add(worker);
@@ -101,7 +102,8 @@ export class Consumers {
     const kept = { consumer, name, start: numberIn(row, "start") };
     const member = { ...kept, worker, agent, ackTimeoutMs, selection, selects: compileSelection(selection) };
     const position = doneUpTo(this.#board, member);
-    return { desk: new Desk(db, this.#registry, member, position), position };
+    const desk = new Desk(db, this.#registry, member, position);
+    return { desk, position, isAlone: !desk.hasCompany() };
   }
 
   /** Those it has read from, and those of its selection that have something for it. */

@@ -58,6 +58,14 @@ export class Desk {
     return this.#db.get(KNOWN, this.member.consumer) !== undefined;
   }
 
+  /** Whether the consumer has another worker whose process runs. */
+  hasCompany(): boolean {
+    const { consumer, worker } = this.member;
+    return this.#registry
+      .live()
+      .some(({ worker: row }) => row !== null && row.consumer === consumer && row.worker !== worker);
+  }
+
   hold(n: number, stream: number): void {
     const { consumer, worker } = this.member;
     this.#db.run(HOLD, consumer, n, stream, worker, this.#due());

@@ -1,5 +1,6 @@
 /** Appending to the log, and what retention takes away from it. All of it runs inside a write transaction. */
 import { MAX_LOGGED_VALUE_BYTES } from "../../core/backend.ts";
+import { writeFailure } from "../../core/failure.ts";
 import { msToNumber } from "../../core/ids.ts";
 import type { Failure } from "../../core/types.ts";
 import { numberIn, orNull, type Row } from "./cells.ts";
@@ -109,7 +110,7 @@ function addRow(db: Database, n: number, stream: number, entry: Entry): void {
   const isKept = data !== null && (kind === "message" || size <= MAX_LOGGED_VALUE_BYTES);
   const unsynced = entry.isUnsynced ? 1 : 0;
   const bytes = isKept ? data : null;
-  const failure = entry.failure ? JSON.stringify(entry.failure) : null;
+  const failure = entry.failure ? writeFailure(entry.failure) : null;
   db.run(APPEND, n, stream, kind, unsynced, entry.author, size, entry.name, bytes, isKept ? 1 : 0, failure);
 }
 

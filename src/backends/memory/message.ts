@@ -1,4 +1,5 @@
 /** A message as the log holds it. */
+import { readFailure } from "../../core/failure.ts";
 import { numberToId, numberToMs } from "../../core/ids.ts";
 import { decodeName } from "../../core/names.ts";
 import type { Failure, Message } from "../../core/types.ts";
@@ -17,15 +18,5 @@ export function toMessage(n: number, channel: Buffer, row: Row): Message {
 }
 
 function failureIn(row: Row, column: string): Failure {
-  const failure: unknown = JSON.parse(textIn(row, column));
-  return isFailure(failure) ? failure : damaged(column);
-}
-
-function isFailure(value: unknown): value is Failure {
-  if (typeof value !== "object" || value === null) return false;
-  const { channel, id, by, consumer, attempts, reason } = value as { [Field in keyof Failure]?: unknown };
-  return (
-    [channel, id, by, consumer, reason].every((text) => typeof text === "string") &&
-    typeof attempts === "number"
-  );
+  return readFailure(textIn(row, column)) ?? damaged(column);
 }

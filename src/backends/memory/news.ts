@@ -24,13 +24,23 @@ const DELIVERED = `INSERT INTO positions (consumer, stream, delivered) VALUES (?
 export class News {
   readonly #board: Board;
   readonly #desk: Desk;
-  /** Everything selected up to here was handed out. */
+  /** Where the worker began, and up to where everything selected was handed out, but for what is left out. */
+  readonly #start: number;
   #floor: number;
+  /** Streams. */
+  #leftOut: ReadonlySet<number> = new Set();
 
   constructor(board: Board, desk: Desk, floor: number) {
     this.#board = board;
     this.#desk = desk;
+    this.#start = floor;
     this.#floor = floor;
+  }
+
+  /** Nothing of these streams is to be had for now. They only become fewer. */
+  leaveOut(streams: ReadonlySet<number>): void {
+    if (streams.size < this.#leftOut.size) this.#floor = this.#start; // what was left out is behind it
+    this.#leftOut = streams;
   }
 
   /** Whether there are any. Small pages first: in a busy channel the first row is one. */
@@ -105,6 +115,7 @@ export class News {
   }
 
   #isSelected(row: Row): boolean {
+    if (this.#leftOut.has(numberIn(row, "stream"))) return false;
     return this.#desk.member.selects(bytesIn(row, "channel"));
   }
 }

@@ -4,7 +4,7 @@ import type { Gap } from "../../core/types.ts";
 import type { Delivery } from "../../core/worker.ts";
 import type { Board } from "./board.ts";
 import type { Desk } from "./desk.ts";
-import { Leftovers } from "./leftovers.ts";
+import { Leftovers, type Lost } from "./leftovers.ts";
 import { News } from "./news.ts";
 import { Tray } from "./tray.ts";
 
@@ -14,11 +14,14 @@ export class Supply {
   readonly #leftovers: Leftovers;
   readonly #news: News;
 
-  /** @param position the consumer is done with everything selected up to here */
-  constructor(board: Board, desk: Desk, position: number) {
+  /**
+   * @param position the consumer is done with everything selected up to here
+   * @param isAlone whether the consumer had no living worker when this one came
+   */
+  constructor(board: Board, desk: Desk, position: number, isAlone: boolean) {
     this.#board = board;
     this.#desk = desk;
-    this.#leftovers = new Leftovers(board.db, desk);
+    this.#leftovers = new Leftovers(board.db, desk, isAlone);
     this.#news = new News(board, desk, position);
   }
 
@@ -30,6 +33,7 @@ export class Supply {
   nextDue(): number {
     return this.#board.db.read(() => {
       this.#checkKnown();
+      this.#news.leaveOut(this.#leftovers.ordered());
       return this.#news.areThere() ? 0 : this.#leftovers.nextDue();
     });
   }
@@ -42,14 +46,21 @@ export class Supply {
     let committed = () => {};
     const items = this.#board.db.write(() => {
       this.#checkKnown();
+      this.#leftovers.ordered();
       const now = Date.now();
       const tray = new Tray(this.#board.db, most, this.#board.oldestAllowed(now));
       this.#leftovers.takeOver(tray, now);
+      this.#news.leaveOut(this.#leftovers.stillOrdered());
       committed = this.#news.take(tray);
       return tray.items;
     });
     committed();
     return items;
+  }
+
+  /** What keeps it from what is newer: messages that lost workers hold. */
+  lost(): Lost | null {
+    return this.#leftovers.lost();
   }
 
   #checkKnown(): void {

@@ -41,6 +41,7 @@ export class Waker {
   #polls = 0;
   #changedAt = 0;
   #isDue = false;
+  #isStopped = false;
   #resolve: (() => void) | null = null;
 
   constructor(path: string) {
@@ -61,6 +62,7 @@ export class Waker {
 
   /** Wakes for the last time. */
   stop(): void {
+    this.#isStopped = true;
     clearInterval(this.#poll);
     clearTimeout(this.#again);
     this.#watcher?.close();
@@ -89,6 +91,7 @@ export class Waker {
 
   #every(ms: number, look: () => void): void {
     clearInterval(this.#poll);
+    if (this.#isStopped) return; // a watcher may fail after that
     this.#poll = setInterval(look, ms);
   }
 

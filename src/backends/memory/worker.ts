@@ -2,12 +2,13 @@
  * A worker of a consumer. It pulls: messages stay in the log until they are asked for. A file does not go away and come
  * back: what can be in the way is another process's lock, which is waited for.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { setAlarm } from "../../core/alarm.ts";
 import { BlackboardError, usageError } from "../../core/errors.ts";
 import { idToNumber, numberToId } from "../../core/ids.ts";
 import type { Gap } from "../../core/types.ts";
-import { type Delivery, failedChannelOf, type Worker } from "../../core/worker.ts";
-import { Acks } from "./acks.ts";
+import { type Delivery, failedChannelOf, type Worker, type WorkerOptions } from "../../core/worker.ts";
+import { Acks, RETRY_MS } from "./acks.ts";
 import type { Board } from "./board.ts";
 import type { Channels } from "./channels.ts";
 import type { Desk } from "./desk.ts";
@@ -27,6 +28,9 @@ export interface WorkerParts {
   readonly desk: Desk;
   /** The consumer is done with everything selected up to here. */
   readonly position: number;
+  /** Whether the consumer had no living worker when this one came. */
+  readonly isAlone: boolean;
+  readonly onState: WorkerOptions["onState"];
   readonly waker: Waker;
   /** Told once, when it is closed in whatever way. */
   readonly onEnd: () => void;
@@ -37,6 +41,7 @@ export class MemoryWorker implements Worker {
   readonly #channels: Channels;
   readonly #desk: Desk;
   readonly #waker: Waker;
+  readonly #onState: WorkerOptions["onState"];
   readonly #onEnd: () => void;
   readonly #supply: Supply;
   readonly #acks: Acks;
@@ -44,16 +49,19 @@ export class MemoryWorker implements Worker {
   /** When its row was last written, in milliseconds since the epoch, and whether anything was done since. */
   #savedAt = Date.now();
   #isChanged = false;
+  /** Whether it has said that it waits for what a lost worker holds. */
+  #hasTold = false;
   #failure: unknown = null;
   #isClosed = false;
 
-  constructor({ board, channels, desk, position, waker, onEnd }: WorkerParts) {
+  constructor({ board, channels, desk, position, isAlone, onState, waker, onEnd }: WorkerParts) {
     this.#board = board;
     this.#channels = channels;
     this.#desk = desk;
     this.#waker = waker;
+    this.#onState = onState;
     this.#onEnd = onEnd;
-    this.#supply = new Supply(board, desk, position);
+    this.#supply = new Supply(board, desk, position, isAlone);
     this.#acks = new Acks(board.db, desk);
     this.#beat = setInterval(this.#renew, Math.min(SAVE_MS, desk.member.ackTimeoutMs / 6)).unref();
   }
@@ -72,6 +80,7 @@ export class MemoryWorker implements Worker {
           this.#isChanged = true;
           return items;
         }
+        if (due > Date.now()) this.#tellWait();
         await this.#wait(due);
       }
       return [];
@@ -86,7 +95,9 @@ export class MemoryWorker implements Worker {
   }
 
   async retry(delivery: Delivery): Promise<Delivery | null> {
-    const attempt = this.#board.db.write(() => this.#desk.again(numberOf(delivery)));
+    const attempt = await this.#whenFree(() =>
+      this.#board.db.write(() => this.#desk.again(numberOf(delivery))),
+    );
     return attempt === null ? null : { message: delivery.message, attempt };
   }
 
@@ -97,15 +108,17 @@ export class MemoryWorker implements Worker {
     const { channel, payload, by } = message;
     const failure = { channel, id: numberToId(n), by: by ?? "", consumer, attempts, reason };
     this.#isChanged = true;
-    return this.#board.change((now) => {
-      if (!this.#desk.doneIfMine(n)) return false;
-      this.#channels.send({ channel: failedChannelOf(channel), payload, agent, failure }, now);
-      return true;
-    });
+    return this.#whenFree(() =>
+      this.#board.change((now) => {
+        if (!this.#desk.doneIfMine(n)) return false;
+        this.#channels.send({ channel: failedChannelOf(channel), payload, agent, failure }, now);
+        return true;
+      }),
+    );
   }
 
   async release(delivery: Delivery): Promise<void> {
-    this.#board.db.write(() => this.#desk.giveBack(numberOf(delivery)));
+    await this.#whenFree(() => this.#board.db.write(() => this.#desk.giveBack(numberOf(delivery))));
   }
 
   /** What cannot be written now, in a locked or lost file, others find out when it shows no life any more. */
@@ -121,6 +134,18 @@ export class MemoryWorker implements Worker {
       if (!(error instanceof BlackboardError) || error.kind !== "unavailable") throw error;
     } finally {
       this.#acks.close();
+    }
+  }
+
+  /** Tries until another process's lock is gone, or this worker. */
+  async #whenFree<Result>(work: () => Result): Promise<Result> {
+    for (;;) {
+      try {
+        return work();
+      } catch (error) {
+        if (!isLocked(error) || this.#isClosed) throw error;
+      }
+      await sleep(RETRY_MS);
     }
   }
 
@@ -140,6 +165,14 @@ export class MemoryWorker implements Worker {
       if (isLocked(error)) return whenLocked;
       throw error;
     }
+  }
+
+  #tellWait(): void {
+    const lost = this.#hasTold ? null : this.#ask(() => this.#supply.lost(), null);
+    if (lost === null) return;
+    this.#hasTold = true;
+    const atMostMs = Math.max(0, lost.due - Date.now());
+    this.#onState({ state: "waiting", store: "memory", held: lost.held, atMostMs });
   }
 
   async #wait(due: number): Promise<void> {

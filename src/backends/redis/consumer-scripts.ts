@@ -2,8 +2,8 @@
 import { consumerScript } from "./consumer-library.ts";
 
 /**
- * ARGV: "start" | "now", the selection as JSON. As text: when the consumer was made, and when the board's first one was. The
- * latter, kept under the name that no consumer has, tells a consumer that was deleted from a server that lost its data.
+ * ARGV: "start" | "now", the selection as JSON. As text: when the consumer was made, and when the board's first one was; and how
+ * many workers it has already. The second, kept under the name that no consumer has, tells a consumer that was deleted from a server that lost its data.
  */
 export const JOIN = consumerScript(`
 local begin, selection = ARGV[7], ARGV[8]
@@ -16,7 +16,7 @@ if not start then
   born = text(next_number())
 end
 redis.call('HSET', consumers, consumer, '{"start":' .. start .. ',"born":' .. born .. ',' .. string.sub(selection, 2))
-return {born, redis.call('HGET', consumers, '')}
+return {born, redis.call('HGET', consumers, ''), redis.call('PUBSUB', 'NUMSUB', root .. 'nudge:' .. consumer)[2]}
 `);
 
 /** Names and what is known of each, in turn; the empty name is no consumer's. */
@@ -84,7 +84,7 @@ end
 local answers = {}
 for at = 7, #ARGV do
   local stream, newest = stream_of(ARGV[at]), newest_of(ARGV[at])
-  redis.call('XTRIM', stream, 'MINID', '=', text(oldest_kept))
+  redis.pcall('XTRIM', stream, 'MINID', '=', text(oldest_kept)) -- a replica may not, and counts what is too old
   local position = redis.call('HGET', positions, ARGV[at]) or start
   local group = group_in(stream)
   local facts = {position, group and group.pending or 0, lag_of(stream, tonumber(position), newest, group)}

@@ -57,11 +57,17 @@ type Meaning = readonly [kind: ErrorKind, sentence: string, hint?: string];
 const CREDENTIALS = "check blackboard.redis.password, TIMMY_BB_REDIS_PASSWORD and the user in the URL";
 const HASH_TAG = "on a Redis Cluster the prefix must carry a hash tag, for example {timmy}";
 
+const FORBIDDEN: Meaning = [
+  "config",
+  "does not allow this user to do that",
+  "docs/redis-layout.md lists what a user needs",
+];
+
 /** By the first word of the reply. All of these were refused before anything was changed. */
 const BY_CODE: Readonly<Record<string, Meaning>> = {
   WRONGPASS: ["config", "refused the user or the password", CREDENTIALS],
   NOAUTH: ["config", "wants a password", CREDENTIALS],
-  NOPERM: ["config", "does not allow this user to do that", "docs/redis-layout.md lists what a user needs"],
+  NOPERM: FORBIDDEN,
   DENIED: ["config", "is in protected mode and refuses other machines", "set a password on the server"],
   CROSSSLOT: ["config", "is a cluster and spreads this prefix over several slots", HASH_TAG],
   MOVED: ["config", "is a cluster and keeps this prefix on several nodes", HASH_TAG],
@@ -80,6 +86,7 @@ const BY_CODE: Readonly<Record<string, Meaning>> = {
 
 /** Replies that only say `ERR`. */
 const BY_TEXT: ReadonlyArray<readonly [pattern: RegExp, meaning: Meaning]> = [
+  [/ACL failure in script|user executing the script can't/, FORBIDDEN],
   [
     /AUTH <password> called without|no password is set/,
     ["config", "has no password, and one was given", CREDENTIALS],

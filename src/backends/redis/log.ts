@@ -4,9 +4,10 @@
  * What is held is bounded whatever was sent and on however many channels: a page is only as large as the one before it
  * allows, and pages of channels whose turn is far off are let go, to be read again.
  */
+
+import { readFailure } from "../../core/failure.ts";
 import { idToNumber, numberToId } from "../../core/ids.ts";
 import type { Connection } from "./connection.ts";
-import { readFailure } from "./failure.ts";
 import { type Layout, streamOf } from "./layout.ts";
 import type { Work } from "./link.ts";
 import { asBytes, asList, asPairs, asText, type Reply } from "./replies.ts";

@@ -18,8 +18,10 @@ export interface Attendance {
   readonly consumer: string;
   readonly member: string;
   readonly selection: Selection;
-  /** A channel has something; `""`: the consumer was deleted. */
+  /** Something was sent to a channel. */
   readonly onNews: (channel: string) => void;
+  /** A channel has something again; `""`: the consumer was deleted. */
+  readonly onNudge: (channel: string) => void;
   readonly onState: (state: FollowState) => void;
   /** It hears again; what was sent meanwhile it has not heard. */
   readonly onReturn: () => void;
@@ -109,14 +111,16 @@ interface Opened {
 class WorkerSubscription extends Subscription {
   readonly #place: PresencePlace;
   readonly #onNews: (channel: string) => void;
+  readonly #onNudge: (channel: string) => void;
   readonly #nudge: string;
   readonly #nudgeBytes: Buffer;
   readonly #worker: string;
 
-  constructor(place: PresencePlace, { consumer, member, selection, onNews }: Attendance) {
+  constructor(place: PresencePlace, { consumer, member, selection, onNews, onNudge }: Attendance) {
     super(place.layout, place.address.db, selection);
     this.#place = place;
     this.#onNews = onNews;
+    this.#onNudge = onNudge;
     this.#nudge = nudgeOf(place.layout, consumer);
     this.#nudgeBytes = encodeName(this.#nudge);
     this.#worker = workerOf(place.layout, consumer, member);
@@ -135,7 +139,7 @@ class WorkerSubscription extends Subscription {
 
   override read(pattern: string | null, channel: Buffer, payload: Buffer): Delivery | null {
     if (pattern !== null || !channel.equals(this.#nudgeBytes)) return super.read(pattern, channel, payload);
-    this.#onNews(decodeName(payload));
+    this.#onNudge(decodeName(payload));
     return null;
   }
 }

@@ -142,6 +142,12 @@ local function publish(channel, payload, database, failure)
   local channels = root .. 'channels'
   local number = next_number()
   local entry = id(number)
+  -- first of all, because a user's rights may end here, and what a script has done before it fails stays done
+  local envelope = database .. ' ' .. entry .. ' ' .. by
+  if failure ~= '' then envelope = envelope .. '\\n' .. failure end
+  -- the envelope and then the message: nothing can come between these
+  redis.call('PUBLISH', root .. 'envelope:' .. channel, envelope)
+  local receivers = redis.call('PUBLISH', channel, payload)
   if messages_kept > 0 then
     local stream = root .. 'channel:' .. channel
     -- each entry names the one before it, so that a reader sees whether something went between
@@ -152,8 +158,8 @@ local function publish(channel, payload, database, failure)
       fields[8] = failure
     end
     local add = {'XADD', stream, 'NOMKSTREAM', 'MAXLEN', '=', messages_kept, entry, unpack(fields)}
-    -- tidying once a second is enough: readers look at the age themselves
-    local is_tidy = now - tonumber(before) / 1024 < 1000
+    -- the first message of each second tidies; readers look at the age themselves
+    local is_tidy = math.floor(tonumber(before) / 1024000) == math.floor(now / 1000)
     if not is_tidy or not redis.call(unpack(add)) then
       table.remove(add, 3)
       redis.call(unpack(add))
@@ -166,11 +172,6 @@ local function publish(channel, payload, database, failure)
     -- a day longer than the messages: a reader who was away that long must still be told that there were some
     redis.call('ZREMRANGEBYSCORE', channels, '-inf', '(' .. text(math.max(oldest_kept - 86400000, 0) * 1024))
   end
-  local envelope = database .. ' ' .. entry .. ' ' .. by
-  if failure ~= '' then envelope = envelope .. '\\n' .. failure end
-  -- the envelope and then the message: nothing can come between these
-  redis.call('PUBLISH', root .. 'envelope:' .. channel, envelope)
-  local receivers = redis.call('PUBLISH', channel, payload)
   local several = receivers > 1 and redis.call('PUBSUB', 'NUMSUB', root .. 'several')[2] or 0
   return {receivers, text(number), several}
 end

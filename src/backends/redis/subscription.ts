@@ -5,11 +5,12 @@
  * Nothing can reach a connection between the two, so the payload right behind an envelope of its channel is the
  * envelope's twin, and any other payload was sent by a foreign client.
  */
+
+import { readFailure } from "../../core/failure.ts";
 import { compileGlob, type Matcher } from "../../core/glob.ts";
 import { idToNumber, numberToId, numberToMs } from "../../core/ids.ts";
 import { decodeName, encodeName } from "../../core/names.ts";
 import type { Failure, Message, Selection } from "../../core/types.ts";
-import { readFailure } from "./failure.ts";
 import { envelopeOf, envelopePattern, isOwn, type Layout, markerOf } from "./layout.ts";
 
 /** Channels of Redis's own, on which it tells of changes of keys. */

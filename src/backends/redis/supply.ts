@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { BlackboardError } from "../../core/errors.ts";
+import { readFailure } from "../../core/failure.ts";
 import { idToNumber } from "../../core/ids.ts";
 import { decodeName } from "../../core/names.ts";
 import type { Gap, Selection } from "../../core/types.ts";
@@ -12,14 +13,15 @@ import { newestNumbers } from "./channels.ts";
 import type { Argument } from "./connection.ts";
 import { JOIN, LOOK } from "./consumer-scripts.ts";
 import type { Deadline } from "./deadline.ts";
-import { readFailure } from "./failure.ts";
 import { Holdings } from "./holdings.ts";
 import type { Layout } from "./layout.ts";
 import type { Effect, Link } from "./link.ts";
 import { asBytes, asList, asNumber, asText, type Reply } from "./replies.ts";
 import type { Script } from "./scripts.ts";
 import { delivery } from "./subscription.ts";
-import { SETTLE, TAKE } from "./worker-scripts.ts";
+import { type Progress, Succession, type Wait } from "./succession.ts";
+import { TAKE } from "./take-script.ts";
+import { SETTLE } from "./worker-scripts.ts";
 
 /** Runs a script in one board, and in one worker's name. */
 export type RunScript = (
@@ -56,6 +58,7 @@ const MESSAGES = 200;
 
 export class Supply {
   readonly holdings = new Holdings();
+  readonly succession: Succession;
   readonly #place: SupplyPlace;
   readonly #membership: Membership;
   /** Channels that may have something. */
@@ -68,9 +71,11 @@ export class Supply {
   #boardBorn = "";
   #isSuspect = false;
 
-  constructor(place: SupplyPlace, membership: Membership) {
+  /** @param onDue called when a channel is to be heard of again */
+  constructor(place: SupplyPlace, membership: Membership, onDue: (channel: string) => void) {
     this.#place = place;
     this.#membership = membership;
+    this.succession = new Succession(onDue);
   }
 
   /** Whether asking may bring something. */
@@ -89,7 +94,8 @@ export class Supply {
     const { consumer, selection } = this.#membership;
     const { channels, patterns } = selection;
     const args = [consumer, begin, JSON.stringify({ channels, patterns })];
-    const [born, boardBorn] = asList(await this.#place.run(JOIN, args, deadline));
+    const [born, boardBorn, others] = asList(await this.#place.run(JOIN, args, deadline));
+    if (this.#born === "" && asNumber(others) === 0) this.succession.begin();
     this.#born = asText(born);
     this.#boardBorn = asText(boardBorn);
   }
@@ -116,13 +122,16 @@ export class Supply {
   /** Up to so many messages, and gaps. @throws BlackboardError `conflict` if the consumer was deleted */
   async take(most: number, deadline: Deadline): Promise<ReadonlyArray<Delivery | Gap>> {
     if (this.#unsettled.size > 0) await this.settle(deadline);
-    const channels = this.#choose();
+    const [ordered, others] = this.#choose();
+    const channels = [...ordered, ...others];
     try {
       const { consumer, member, options } = this.#membership;
       const count = Math.min(most, MESSAGES);
-      const args = [consumer, member, this.#born, count, options.ackTimeoutMs, ...channels];
+      const how = [count, options.ackTimeoutMs, ordered.length];
+      const args = [consumer, member, this.#born, ...how, ...channels];
       const reply = asList(await this.#place.run(TAKE, args, deadline));
       for (const channel of channels) this.#unsettled.delete(channel);
+      if (ordered.length > 0) this.succession.learn(toProgress(reply));
       return await this.#read(reply, channels, deadline);
     } catch (error) {
       for (const channel of channels) this.hear(channel);
@@ -162,8 +171,11 @@ export class Supply {
     return asList(await this.#place.run(SETTLE, [consumer, member, channel, ...args], deadline));
   }
 
-  /** Those that wait longest. They are forgotten now: what is heard later may be too late for the answer. */
-  #choose(): readonly string[] {
+  /**
+   * Those that wait longest: those to be read in order, and others. They are forgotten now: what is heard later may be
+   * too late for the answer.
+   */
+  #choose(): readonly [ordered: readonly string[], others: readonly string[]] {
     const channels: string[] = [];
     for (const channel of this.#promising) {
       if (channels.push(channel) === CHANNELS) break;
@@ -173,7 +185,8 @@ export class Supply {
       this.#unsettled.add(channel);
     }
     this.#isSuspect = false;
-    return channels;
+    const ordered = channels.filter((channel) => this.succession.ask(channel));
+    return [ordered, channels.filter((channel) => !ordered.includes(channel))];
   }
 
   async #read(
@@ -208,6 +221,22 @@ export class Supply {
 
 function toGap(channel: string, after: string, next: Reply | undefined): Gap {
   return { gap: { channel, after, next: next === undefined ? null : asText(next) } };
+}
+
+/** Of an answer of the script `TAKE`; one that the consumer is no more says nothing. */
+function toProgress([status, , , isAlone, free, waits]: readonly Reply[]): Progress {
+  if (status !== 1) return { isAlone: true, free: [], waits: [] };
+  return { isAlone: isAlone === 1, free: asList(free).map(toName), waits: asList(waits).map(toWait) };
+}
+
+function toWait(reply: Reply): Wait {
+  const [channel = null, held, nextMs, atMostMs] = asList(reply);
+  return {
+    channel: toName(channel),
+    held: asNumber(held),
+    nextMs: asNumber(nextMs),
+    atMostMs: asNumber(atMostMs),
+  };
 }
 
 function toName(reply: Reply): string {

@@ -1,13 +1,13 @@
 /** A worker of a consumer, on Redis's consumer groups. `core/worker.ts` says what it promises. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { usageError } from "../../core/errors.ts";
+import { writeFailure } from "../../core/failure.ts";
 import type { Gap } from "../../core/types.ts";
 import { type Delivery, failedChannelOf, type Worker } from "../../core/worker.ts";
 import { Acks } from "./acks.ts";
 import { Bell } from "./bell.ts";
 import type { Argument } from "./connection.ts";
 import type { Deadline } from "./deadline.ts";
-import { writeFailure } from "./failure.ts";
 import { Patience } from "./patience.ts";
 import { Presence, type PresencePlace } from "./presence.ts";
 import { asNumber, type Reply } from "./replies.ts";
@@ -40,7 +40,8 @@ export class RedisWorker implements Worker {
   private constructor(place: WorkerPlace, membership: Membership) {
     this.#place = place;
     this.#membership = membership;
-    this.#supply = new Supply(place, membership);
+    this.#supply = new Supply(place, membership, (channel) => this.#hear(channel));
+    this.onEnd(() => this.#supply.succession.end());
     this.#patience = new Patience(place.link);
     this.#acks = new Acks(place, membership.consumer, this.#patience);
   }
@@ -68,6 +69,7 @@ export class RedisWorker implements Worker {
       if (items.length > 0) return items;
       if (this.#failure !== null) throw this.#failure.error;
       if (this.#supply.isPromising) this.#fetch(most);
+      else if (!this.#isFetching) this.#supply.succession.tell(this.#membership.options.onState);
       await this.#bell.wait(signal).catch(() => undefined); // aborted: nobody waits any more
     }
     return [];
@@ -126,7 +128,8 @@ export class RedisWorker implements Worker {
       consumer,
       member,
       selection,
-      onNews: (channel: string) => this.#hear(channel),
+      onNews: (channel: string) => this.#hearOf(channel),
+      onNudge: (channel: string) => this.#hear(channel),
       onState: options.onState,
       onReturn: () => this.#comeBack(),
       onFailure: (error: unknown) => this.#fail(error),
@@ -137,6 +140,11 @@ export class RedisWorker implements Worker {
   }
 
   readonly #selects = (channel: string): boolean => this.#presence?.selects(channel) ?? false;
+
+  /** Something new, which is not to be had while there is something older to wait for. */
+  #hearOf(channel: string): void {
+    if (!this.#supply.succession.waitsIn(channel)) this.#hear(channel);
+  }
 
   #hear(channel: string): void {
     if (channel !== "" && !this.#selects(channel)) return; // of another selection of the same consumer

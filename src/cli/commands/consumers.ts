@@ -1,5 +1,5 @@
 import { usageError } from "../../core/errors.ts";
-import { compareNames } from "../../core/names.ts";
+import { checkNewName, compareNames } from "../../core/names.ts";
 import type { ConsumerChannel, ConsumerFacts } from "../../core/types.ts";
 import type { Command, Outcome, Row } from "../command.ts";
 import { totalsOf } from "../consumer-totals.ts";
@@ -49,7 +49,11 @@ export const consumers: Command = {
 };
 
 function nameFor(action: string, given: Given): string {
-  if (action !== "list") return given.arg("name");
+  if (action !== "list") {
+    const name = given.arg("name");
+    checkNewName("consumer", name);
+    return name;
+  }
   if (given.optionalArg("name") !== undefined) throw usageError("list takes no name; show does");
   return "";
 }

@@ -1,5 +1,6 @@
 import type { Command, Context } from "../command.ts";
 import { isStopSignal } from "../exit.ts";
+import { boundedAfter } from "../following/bounded.ts";
 import { type Feed, openFeed, WithGaps } from "../following/feed.ts";
 import { handleAll } from "../following/handle.ts";
 import { describeGap, describeState, rowMaker } from "../following/messages.ts";
@@ -91,11 +92,13 @@ export const subscribe: Command = {
     const term = new Term(context.signal, wanted.waitMs);
     const gaps = new WithGaps();
     const inPlace = context.json && wanted.command === null;
-    const feed = await openFeed(board, channels, wanted, {
+    term.begin();
+    const opened = await openFeed(board, channels, wanted, {
       signal: term.signal,
       onState: (state) => context.notice(describeState(state)),
       onGap: (gap) => (inPlace ? gaps.tell({ gap }) : context.notice(describeGap(gap))),
     });
+    const feed = boundedAfter(term.signal, context.loaded.settings.timeoutMs, opened);
     if (wanted.command !== null)
       return { exit: await runCommands(wanted, wanted.command, feed, context, term) };
     const acks = wanted.consumer === null ? null : ackedBy(feed, context);

@@ -46,7 +46,10 @@ function feedOf(follower: Follower): Feed {
     ack: async () => {},
     fail: async () => "failed",
     release: async () => {},
-    close: () => follower.close(),
+    async close() {
+      await follower.close();
+      await messages.return?.();
+    },
   };
 }
 
@@ -63,6 +66,7 @@ export class WithGaps {
 
   async next(feed: Feed): Promise<Taken | Gap | null> {
     this.#coming ??= feed.next();
+    this.#coming.catch(() => {}); // it is thrown where it is waited for, if anybody still does
     const told = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });

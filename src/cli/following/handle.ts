@@ -20,7 +20,6 @@ export interface Handling extends Trying {
  */
 export async function handleAll(handling: Handling, term: Term): Promise<number> {
   const tries = new Tries(handling, term);
-  term.begin();
   try {
     await (handling.onBusy === "queue" ? queued : unqueued)(handling, term, tries);
     if (tries.begun < handling.limit) term.checkInTime();

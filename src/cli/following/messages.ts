@@ -1,5 +1,6 @@
 /** A message as a record, as a command gets it, and what is said about messages that are missing. */
 
+import { formatDuration } from "../../core/duration.ts";
 import { isPattern } from "../../core/glob.ts";
 import { encodeName } from "../../core/names.ts";
 import type { FollowState, Gap, Message } from "../../core/types.ts";
@@ -56,6 +57,13 @@ export function describeGap({ channel, after, next }: Gap["gap"]): string {
 }
 
 export function describeState(state: FollowState): string {
+  if (state.state === "waiting") return describeWait(state.held, state.atMostMs);
   if (state.state === "away") return `${state.store} is away (${state.reason}); trying to reconnect`;
   return `reconnected after ${(state.awayMs / 1000).toFixed(1)}s, ${state.recovered} messages recovered`;
+}
+
+function describeWait(held: number, atMostMs: number): string {
+  const messages = held === 1 ? "1 message" : `${held} messages`;
+  const wait = formatDuration(atMostMs < 1000 ? atMostMs : Math.ceil(atMostMs / 1000) * 1000);
+  return `waiting for ${messages} that a lost worker holds, at most ${wait}`;
 }

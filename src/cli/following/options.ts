@@ -1,5 +1,10 @@
 /** The options by which `subscribe` chooses what it gets and what becomes of it. */
-import { type ConsumeOptions, DEFAULT_RETRIES, type SubscribeOptions } from "../../core/board-options.ts";
+import {
+  type ConsumeOptions,
+  DEFAULT_RETRIES,
+  LEAST_ACK_TIMEOUT_MS,
+  type SubscribeOptions,
+} from "../../core/board-options.ts";
 import { usageError } from "../../core/errors.ts";
 import type { Option } from "../command.ts";
 import type { Given } from "../given.ts";
@@ -104,6 +109,9 @@ function consumerOf(given: Given, command: CommandWanted | null, limit: number):
     throw usageError(`--on-busy ${command.onBusy} would lose what the consumer keeps`);
   }
   const ackTimeoutMs = given.duration("ackTimeout");
+  if (ackTimeoutMs !== undefined && ackTimeoutMs < LEAST_ACK_TIMEOUT_MS) {
+    throw usageError(`--ack-timeout: at least ${LEAST_ACK_TIMEOUT_MS}ms`);
+  }
   return {
     consumer,
     begin: given.flag("fromNow") ? "now" : "start",

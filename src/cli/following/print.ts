@@ -22,7 +22,6 @@ export interface Printing {
 export async function* printed(printing: Printing, term: Term): AsyncGenerator<Row> {
   const { feed, limit, acks } = printing;
   let count = 0;
-  term.begin();
   try {
     for (let item = await nextOf(printing, count); item !== null; item = await nextOf(printing, count)) {
       if (!("gap" in item)) count++;

@@ -103,9 +103,11 @@ export function consumers(target: Target): void {
     ]);
     const worker = await board.subscribe(["jobs", "more*"], { consumer: "team" });
     await worker.take(1);
-    await until("nothing is pending", async () => (await board.consumers())[0]?.channels[0]?.pending === 0);
-    expect((await board.consumers())[0]?.workers).toMatchObject([{ pending: 0, isAlive: true }]);
-    expect((await board.consumers())[0]?.channels).toMatchObject([{ position: ids[2], lag: 0 }]);
+    const aside = await target.aside(board);
+    await until("nothing is pending", async () => (await aside.consumers())[0]?.channels[0]?.pending === 0);
+    const [facts] = await board.consumers();
+    expect(facts?.workers).toMatchObject([{ pending: 0, isAlive: true }]);
+    expect(facts?.channels).toMatchObject([{ position: ids[2], pending: 0, lag: 0 }]);
   });
 
   test("can be deleted: their workers end, and the name is new again", async () => {

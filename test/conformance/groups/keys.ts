@@ -37,7 +37,7 @@ export function keys(target: Target): void {
     const patterns = [...new Set([...PATTERNS, ...randomPatterns(400)])];
     // A process a pattern takes long, and the matching is the library's: the command gets a sample.
     const sample = target.form === "library" ? patterns : patterns.filter((_, index) => index % 12 === 0);
-    await inParallel(sample, 4, async (pattern) => {
+    await inParallel(target.some(sample), 4, async (pattern) => {
       const oracle = await target.scratch.list("keys", pattern);
       expect(await board.keys(pattern), pattern).toEqual(oracle.map(decodeName).sort(compareNames));
     });

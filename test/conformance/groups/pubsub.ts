@@ -71,9 +71,10 @@ export function pubsub(target: Target): void {
   test("hands on every payload byte for byte", async () => {
     const board = await target.open();
     const subscription = await board.subscribe(["bytes", "others"]);
-    for (const payload of PAYLOADS) await board.publish("bytes", payload);
-    const messages = await subscription.take(PAYLOADS.length);
-    for (const [index, payload] of PAYLOADS.entries()) {
+    const payloads = target.some(PAYLOADS);
+    for (const payload of payloads) await board.publish("bytes", payload);
+    const messages = await subscription.take(payloads.length);
+    for (const [index, payload] of payloads.entries()) {
       expect(messages[index]?.payload.equals(Buffer.from(payload)), String(index)).toBe(true);
     }
   });

@@ -1,5 +1,5 @@
-/** A message's `Failure` as text: one line of JSON in the stream's field `failure` and in the envelope. */
-import type { Failure } from "../../core/types.ts";
+/** A message's `Failure` as both stores keep it: one line of JSON. */
+import type { Failure } from "./types.ts";
 
 export function writeFailure({ channel, id, by, consumer, attempts, reason }: Failure): string {
   return JSON.stringify({ channel, id, by, consumer, attempts, reason });
