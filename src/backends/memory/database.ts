@@ -85,12 +85,12 @@ export class Database {
   }
 
   /**
-   * Runs something (that throws nothing) as soon as the present call stack is done, so that what is done in one go can be
-   * written in one go; sooner, if something else is to be done with the file: the order stays.
+   * Runs something (that throws nothing) as soon as the promises that are settled have had their say, so that what is done in
+   * one go can be written in one go; sooner, if something else is to be done with the file: the order stays.
    */
   putOff(work: () => void): void {
     this.#putOff = work;
-    queueMicrotask(() => this.#catchUp());
+    process.nextTick(() => this.#catchUp()); // behind the microtasks, unlike `queueMicrotask`
   }
 
   /** Runs something that reads. Several statements see several moments. */
@@ -163,9 +163,10 @@ export class Database {
     return sqliteVersion(this.#connection);
   }
 
-  /** Safe to call twice. Forgetting the statements lets the driver end them, and with them the open file. */
+  /** What was put off is done before. Safe to call twice. Forgetting the statements lets the driver end them, and with them the open file. */
   close(): void {
     if (!this.#isOpen) return;
+    this.#catchUp();
     this.#isOpen = false;
     this.#statements.clear();
     this.#connection.close();
