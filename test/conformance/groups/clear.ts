@@ -5,8 +5,8 @@ import { failureOf } from "../driver.ts";
 import type { Target } from "../target.ts";
 
 const MANY = 100_000;
-/** For the command, whose clearing is the library's. */
-const MANY_FOR_THE_COMMAND = 20_000;
+/** For the command, whose clearing is the library's, and for memory. */
+const FEWER = 20_000;
 /** For 100,000 keys on two busy cores; each is one log entry. */
 const MANY_MS = 30_000;
 
@@ -82,7 +82,8 @@ export function clear(target: Target): void {
   });
 
   test("deletes very many keys of one prefix in bounded time", async () => {
-    const many = target.form === "library" ? MANY : MANY_FOR_THE_COMMAND;
+    // Writing them takes most of the time; only a server lets a foreign client write them in bulk.
+    const many = target.form === "library" && target.foreign !== null ? MANY : FEWER;
     const board = await target.open();
     await target.seed(board, many);
     await (await target.aside(await target.open({ prefix: `${board.settings.prefix}x` }))).set("spared", "v");
