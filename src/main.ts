@@ -63,7 +63,7 @@ async function run(
   const loaded = await loadSettings(flagOverrides(call.globals), textOf(call.globals, "config"), around);
   for (const warning of loaded.warnings) reporter.notice(warning);
   const json = call.globals.json === true;
-  const environment = withoutPasswords({ ...around.env, ...flagVariables(call.globals) });
+  const environment = () => withoutPasswords({ ...around.env, ...flagVariables(call.globals) });
   const session = new Session(loaded, json, io, reporter, environment);
   const color = wantsColor(colorMode(call.globals), around.env, io.stdout.isTerminal);
   const work = async (): Promise<ExitName | number> => {
@@ -95,7 +95,7 @@ class Session implements Context {
   stoppedBy: ExitName | null = null;
   readonly #io: Io;
   readonly #reporter: Reporter;
-  readonly #environment: Readonly<Record<string, string>>;
+  readonly #environment: Context["environment"];
   readonly #abort = new AbortController();
   /** How long the command may take to end itself after a signal. */
   #endingMs = 0;
@@ -107,7 +107,7 @@ class Session implements Context {
     json: boolean,
     io: Io,
     reporter: Reporter,
-    environment: Readonly<Record<string, string>>,
+    environment: Context["environment"],
   ) {
     this.loaded = loaded;
     this.json = json;
@@ -129,7 +129,7 @@ class Session implements Context {
    */
   environment(): Readonly<Record<string, string>> {
     this.#reporter.prepare();
-    return this.#environment;
+    return this.#environment();
   }
 
   /** Whoever makes the output shall end. */

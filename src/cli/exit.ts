@@ -12,7 +12,7 @@ export const EXITS = {
   usage: { code: 2, meaning: "wrong usage or configuration" },
   timeout: { code: 3, meaning: "timed out waiting for what was asked" },
   unavailable: { code: 4, meaning: "store unavailable, or the outcome is unknown" },
-  conflict: { code: 5, meaning: "conflict: condition refused, wrong type, over --max" },
+  conflict: { code: 5, meaning: "conflict: condition refused, wrong type, over --max, consumer deleted" },
   bug: { code: 70, meaning: "a fault of timmy-bb itself" },
   hungUp: { code: 129, meaning: "the terminal was closed (SIGHUP)" },
   interrupted: { code: 130, meaning: "interrupted (SIGINT)" },

@@ -55,7 +55,8 @@ export function flagOverrides(flags: FlagTexts): Overrides {
 
 /** The same as variables, for commands that are run: what they do with timmy-bb they do on the same board. */
 export function flagVariables(flags: FlagTexts & { readonly config?: unknown }): Record<string, string> {
-  const given = keysOf(SETTING).map((key) => [SETTING[key].env, flagOverrides(flags)[key]?.raw] as const);
+  const overrides = flagOverrides(flags);
+  const given = keysOf(overrides).map((key) => [SETTING[key].env, overrides[key]?.raw] as const);
   const all = [...given, [CONFIG_VARIABLE, flags.config] as const];
   return Object.fromEntries(all.filter((pair): pair is [string, string] => typeof pair[1] === "string"));
 }

@@ -8,6 +8,7 @@
  * at least once, and more than once only then. What the store is told of a message (`ack`, `retry`, `giveUp`, `release`)
  * waits for a store that is away; `close` ends the waiting. Foreign messages are in no log and reach no worker.
  */
+import { BlackboardError } from "./errors.ts";
 import type { FollowState, Gap, Message } from "./types.ts";
 
 export interface WorkerOptions {
@@ -60,6 +61,14 @@ export interface Worker {
 
   /** Gives back what it holds and leaves. Safe to call twice. */
   close(): Promise<void>;
+}
+
+/** @throws BlackboardError `config` if no messages are kept: a consumer is a place among them */
+export function checkKept(messagesPerChannel: number): void {
+  if (messagesPerChannel > 0) return;
+  throw new BlackboardError("config", "a consumer needs messages that are kept, and none are", {
+    hint: "set blackboard.history.messages_per_channel to more than 0",
+  });
 }
 
 /** Where a channel's messages go that a consumer gave up. */

@@ -1,10 +1,9 @@
 /** The consumers of a board: joining their workers, what is known of them, forgetting them. */
 import { randomBytes } from "node:crypto";
-import { BlackboardError } from "../../core/errors.ts";
 import { numberToId } from "../../core/ids.ts";
 import { decodeName } from "../../core/names.ts";
 import type { ConsumerChannel, ConsumerFacts, Selection, WorkerFacts } from "../../core/types.ts";
-import type { WorkerOptions } from "../../core/worker.ts";
+import { checkKept, type WorkerOptions } from "../../core/worker.ts";
 import type { Board } from "./board.ts";
 import { bytesIn, numberIn, orNull, type Row, textIn } from "./cells.ts";
 import type { Channels } from "./channels.ts";
@@ -46,7 +45,7 @@ export class Consumers {
 
   /** The watch comes before the row: from then on no message can go unnoticed. */
   work(name: string, selection: Selection, options: WorkerOptions): MemoryWorker {
-    if (this.#board.settings.history.messagesPerChannel === 0) throw nothingKept();
+    checkKept(this.#board.settings.history.messagesPerChannel);
     const waker = new Waker(this.#board.db.path);
     try {
       const joined = this.#board.db.write(() => this.#join(name, selection, options));
@@ -136,10 +135,4 @@ export class Consumers {
       isAlive: living.has(worker),
     }));
   }
-}
-
-function nothingKept(): BlackboardError {
-  return new BlackboardError("config", "a consumer needs messages that are kept, and none are", {
-    hint: "set blackboard.history.messages_per_channel to more than 0",
-  });
 }

@@ -1,5 +1,4 @@
 /** The board's consumers, for those who look at them from outside. */
-import { BlackboardError } from "../../core/errors.ts";
 import { compileGlob, escapeGlob } from "../../core/glob.ts";
 import { numberToId } from "../../core/ids.ts";
 import { decodeName, encodeName } from "../../core/names.ts";
@@ -51,12 +50,6 @@ export async function listConsumers({ link, layout, run }: SupplyPlace): Promise
   const facts: ConsumerFacts[] = [];
   for (const entry of entries) if (entry.consumer !== "") facts.push(await factsOf(place, entry, newest));
   return facts;
-}
-
-/** A consumer is a place in the log; where no messages are kept there is none. */
-export function noLog(): BlackboardError {
-  const hint = "set blackboard.history.messages_per_channel to more than 0";
-  return new BlackboardError("config", "a consumer needs a log, and this board keeps no messages", { hint });
 }
 
 /** False if there was none. */

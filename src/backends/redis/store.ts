@@ -20,11 +20,11 @@ import type {
   Selection,
   SetResult,
 } from "../../core/types.ts";
-import type { WorkerOptions } from "../../core/worker.ts";
+import { checkKept, type WorkerOptions } from "../../core/worker.ts";
 import { countRepeats, listChannels } from "./channels.ts";
 import { chunks } from "./chunks.ts";
 import type { Argument } from "./connection.ts";
-import { forgetConsumer, listConsumers, noLog } from "./consumers.ts";
+import { forgetConsumer, listConsumers } from "./consumers.ts";
 import type { Deadline } from "./deadline.ts";
 import { type FollowStart, type RedisFollower, startFollower } from "./follow.ts";
 import { provenance, toFacts } from "./key-facts.ts";
@@ -165,7 +165,7 @@ export class RedisStore implements Backend {
   }
 
   async work(consumer: string, selection: Selection, options: WorkerOptions): Promise<RedisWorker> {
-    if (this.#options.history.messagesPerChannel === 0) throw noLog();
+    checkKept(this.#options.history.messagesPerChannel);
     const membership = membershipOf(consumer, selection, options);
     const worker = await RedisWorker.join(this.#place(options.agent), membership);
     this.#workers.add(worker);

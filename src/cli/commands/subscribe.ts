@@ -88,11 +88,11 @@ export const subscribe: Command = {
     const wanted = wantedOf(given);
     const channels = given.rest("channels");
     const rowOf = rowMaker(channels, given.flag("raw"));
-    const board = await context.board();
     const term = new Term(context.signal, wanted.waitMs);
+    term.begin();
+    const board = await context.board();
     const gaps = new WithGaps();
     const inPlace = context.json && wanted.command === null;
-    term.begin();
     const opened = await openFeed(board, channels, wanted, {
       signal: term.signal,
       onState: (state) => context.notice(describeState(state)),
