@@ -45,7 +45,8 @@ describe.concurrent("standard input", () => {
 
   test("without end: given up at the limit of a value", async () => {
     const place = Workplace.memory();
-    const { exit, err } = await place.bash("timmy-bb set k < /dev/zero");
+    // Half a GiB can take a busy machine over the default 5 s, after which a notice is due.
+    const { exit, err } = await place.bash("timmy-bb set k --timeout 1m < /dev/zero");
     expect([exit, err]).toEqual([
       2,
       "timmy-bb: standard input is over 536870912 bytes, the limit of a value\n",
