@@ -1,4 +1,5 @@
 /** Following channels across processes: order, loss, and who counts as a receiver. */
+import { utimesSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { resourceCounts } from "../helpers/leaks.ts";
 import type { Started } from "../helpers/processes.ts";
@@ -100,18 +101,13 @@ describe("followers in other processes", () => {
     const follower = backend.follow(channels("t:c"), LIVE);
     await follower.ready;
     const items = follower[Symbol.asyncIterator]();
-    const publisher = inProcess(
-      path,
-      `let on = true;
-      void told.then(() => { on = false; });
-      while (on) for (let i = await new Promise((next) => setImmediate(next, 0)); i < 10; i++)
-        await backend.publish("t:other", bytes("m"), "child");`,
-    );
     const waiting = take(items, 2);
-    await until("nothing is watched", () => resourceCounts().watchers === 0);
+    // What a publisher at full speed causes, and a busy machine may not leave it the time for.
+    await until("nothing is watched", () => {
+      changeOften(path, 2000);
+      return resourceCounts().watchers === 0;
+    });
     await backend.publish("t:c", bytes("busy"), "me");
-    publisher.process.stdin?.write("enough\n");
-    await succeed([publisher]);
     await until("the file is watched", () => resourceCounts().watchers === 1);
     await backend.publish("t:c", bytes("quiet"), "me");
     expect(texts(await within("both, sooner than by the slow poll", waiting, 900))).toEqual([
@@ -144,6 +140,14 @@ describe("followers in other processes", () => {
     await succeed([other]);
   });
 });
+
+/** Two files in turn, for the system reports a run of equal changes only once. */
+function changeOften(path: string, times: number): void {
+  for (let i = 0; i < times; i++) {
+    utimesSync(path, new Date(), new Date());
+    utimesSync(`${path}-wal`, new Date(), new Date());
+  }
+}
 
 /** `Map.groupBy` needs Node 21. */
 function groupByWriter(lines: readonly string[]): Map<string, string[]> {
