@@ -188,6 +188,20 @@ test("many channels with large messages are merged in order", async () => {
   );
 });
 
+test("very many channels with a few messages each are merged in order, from either end", async () => {
+  const store = await board();
+  const sending = Array.from({ length: 2000 }, (_, at) =>
+    store.publish(`timmy:${(at * at) % 400}`, bytes("m"), "me"),
+  );
+  const ids = (await Promise.all(sending)).map(({ id }) => id);
+  expect(((await replayed(store, ALL, { after: 0 })) as Message[]).map(({ id }) => id)).toEqual(ids);
+  for (const last of [1, 700, 2000, 3000]) {
+    expect(((await replayed(store, ALL, { last })) as Message[]).map(({ id }) => id)).toEqual(
+      ids.slice(-last),
+    );
+  }
+});
+
 test("what others put into a log is passed over, and a failure is read from log and envelope alike", async () => {
   const store = await board();
   const failure = { channel: "timmy:a", id: "1-1", by: "me", consumer: "c", attempts: 4, reason: "exit 1" };

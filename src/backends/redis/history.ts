@@ -5,9 +5,10 @@ import type { Start } from "../../core/types.ts";
 import { newestNumbers, readClock } from "./channels.ts";
 import type { Connection } from "./connection.ts";
 import { UnreachableError } from "./errors.ts";
-import type { Layout } from "./layout.ts";
+import { type Layout, streamOf } from "./layout.ts";
 import type { Link, Work } from "./link.ts";
-import { type Entry, Log, merged, type Range } from "./log.ts";
+import { type Entry, Log, type Range } from "./log.ts";
+import { BUDGET, merged } from "./merge.ts";
 import type { Subscription } from "./subscription.ts";
 
 export interface HistoryPlace {
@@ -81,9 +82,12 @@ export class History {
 
   #merged(moment: Moment, range: Range, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
     const channels = [...moment.newest].filter(([, newest]) => newest >= range.from);
-    const read = <Result>(work: Work<Result>) => this.#read(work, signal);
-    const place = { layout: this.#place.layout, channels: channels.length, read };
-    return merged(channels.map(([channel]) => new Log(place, channel, range)));
+    const share = BUDGET / channels.length;
+    const logs = channels.map(([channel, newest]) => {
+      const stream = streamOf(this.#place.layout, channel);
+      return new Log({ channel, stream, share }, { ...range, upTo: newest });
+    });
+    return merged(logs, (work) => this.#read(work, signal));
   }
 
   #oldest({ clock }: Moment): number {

@@ -1,0 +1,93 @@
+/**
+ * Several logs read as one. What is held is bounded whatever was sent and on however many channels: pages of logs whose turn
+ * is far off are let go, to be read again.
+ */
+import type { Work } from "./link.ts";
+import type { Entry, Log } from "./log.ts";
+import type { Reply } from "./replies.ts";
+
+/** What all logs that are read as one may hold, in bytes: 2 MiB. One entry of each size must fit beside it. */
+export const BUDGET = 2 * 1024 * 1024;
+/** Logs whose next pages are asked for together; and among how many of the next those are looked for. */
+const AT_ONCE = 8;
+const AHEAD = 64;
+
+export type Read = <Result>(work: Work<Result>) => Promise<Result>;
+
+/** The entries of all logs, by number, all from the same end. */
+export async function* merged(logs: readonly Log[], read: Read): AsyncGenerator<Entry, void, undefined> {
+  const turns = new Turns(logs);
+  for (let first = turns.first; first !== undefined; first = turns.first) {
+    if (first.isEmpty) {
+      const empty = turns.nextEmpty();
+      const ask = empty.map((log) => log.question);
+      const replies = await read((connection) => Promise.all(ask.map((words) => connection.call(...words))));
+      turns.fill(empty, replies);
+    } else {
+      const entry = turns.take(first);
+      if (entry !== null) yield entry;
+    }
+  }
+}
+
+/** The logs that are not at their end, in the order of their turns. */
+class Turns {
+  readonly #logs: Log[];
+  #bytes = 0;
+
+  constructor(logs: readonly Log[]) {
+    this.#logs = [...logs].sort((left, right) => left.turn - right.turn);
+  }
+
+  get first(): Log | undefined {
+    return this.#logs[0];
+  }
+
+  /** Those whose pages are wanted first. */
+  nextEmpty(): readonly Log[] {
+    const next = this.#logs.slice(0, AHEAD).filter((log) => log.isEmpty);
+    return next.slice(0, AT_ONCE);
+  }
+
+  fill(logs: readonly Log[], replies: readonly Reply[]): void {
+    logs.forEach((log, at) => {
+      this.#change(log, () => log.fill(replies[at] ?? null));
+    });
+    this.#keepToBudget();
+  }
+
+  /** The next entry of the first. */
+  take(first: Log): Entry | null {
+    return this.#change(first, () => first.take());
+  }
+
+  /** Does something to a log that may move its turn. */
+  #change<Result>(log: Log, change: () => Result): Result {
+    this.#logs.splice(this.#logs.indexOf(log), 1);
+    this.#bytes -= log.bytes;
+    const result = change();
+    this.#bytes += log.bytes;
+    if (log.turn < Infinity) this.#logs.splice(this.#placeOf(log.turn), 0, log);
+    return result;
+  }
+
+  /** How many turns come before one; by halves, for a log is put back for each of its entries. */
+  #placeOf(turn: number): number {
+    let [low, high] = [0, this.#logs.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#logs[middle]?.turn ?? Infinity) < turn) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Lets those go whose turn comes last. */
+  #keepToBudget(): void {
+    for (let at = this.#logs.length - 1; at > 0 && this.#bytes > BUDGET; at--) {
+      const log = this.#logs[at];
+      this.#bytes -= log?.bytes ?? 0;
+      log?.letGo();
+    }
+  }
+}
