@@ -24,7 +24,7 @@ if (isInstalled("mosquitto", hint) && isInstalled("mosquitto_pub", hint))
 const [redis, mosquitto] = servers.map(({ port }) => port);
 const places = { dir, redis, mosquitto };
 const bare = mosquitto === undefined ? ["bare redis"] : ["bare redis", "bare mosquitto"];
-const clients = [...bare, "timmy-bb memory", "timmy-bb redis"];
+const clients = [...bare, "bare + our script", "timmy-bb memory", "timmy-bb redis"];
 
 try {
   process.chdir(dir); // no config.yaml is found, as in a script's own directory

@@ -1,5 +1,7 @@
 // The same kind of client for each subject: one that lives in a node process, publishes and follows.
 //   open(): { publish(text): Promise, follow(onPayload): Promise (resolves when nothing can be missed), close() }
+import { join } from "node:path";
+import { buildSync } from "esbuild";
 import { openBlackboard } from "../../dist/index.js";
 import { openMqtt, openResp } from "./raw.js";
 
@@ -8,10 +10,39 @@ const CHANNEL = "bench";
 /** By name: how to open one, given the ports and the directory. */
 export const CLIENTS = {
   "bare redis": ({ redis }) => openResp(redis, CHANNEL),
+  "bare + our script": ({ redis }) => openScripted(redis),
   "bare mosquitto": ({ mosquitto }) => openMqtt(mosquitto, CHANNEL),
   "timmy-bb memory": ({ dir }) => openBoard({ backend: "memory", dataDir: dir }),
   "timmy-bb redis": ({ redis }) => openBoard({ backend: "redis", url: `redis://127.0.0.1:${redis}` }),
 };
+
+/** The same plain socket, but it publishes by our script: what logging costs, without a library. */
+async function openScripted(port) {
+  const root = "timmy-bb:{timmy}:";
+  const channel = `timmy:${CHANNEL}-scripted`;
+  const history = ["10000", "1000", "604800000"];
+  let sha = "";
+  const client = await openResp(
+    port,
+    channel,
+    (text) => ["EVALSHA", sha, "1", `${root}id`, root, "bench", ...history, channel, text, "0"], // as scripts.ts says
+  );
+  sha = String(await client.ask("SCRIPT", "LOAD", await publishScript())).split("\r\n")[1];
+  return client;
+}
+
+async function publishScript() {
+  const entry = join(import.meta.dirname, "../../src/backends/redis/scripts.ts");
+  const built = buildSync({
+    entryPoints: [entry],
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    write: false,
+  });
+  const { PUBLISH } = await import(`data:text/javascript,${encodeURIComponent(built.outputFiles[0].text)}`);
+  return PUBLISH.source;
+}
 
 async function openBoard(options) {
   const board = await openBlackboard({ ...options, agent: "bench" });

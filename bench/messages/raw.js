@@ -2,14 +2,16 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-export async function openResp(port, channel) {
+/** @param wordsOf the command that publishes a text; PUBLISH itself if not told */
+export async function openResp(port, channel, wordsOf = (text) => ["PUBLISH", channel, text]) {
   const socket = await connected(port);
   const pending = [];
-  let onReply = () => pending.shift()();
+  let onReply = (block) => pending.shift()(block);
   onBlocks(socket, respEnd, (block) => onReply(block));
   const send = (...words) => socket.write(words.reduce(bulk, `*${words.length}\r\n`));
   return {
-    publish: (text) => answered(pending, () => send("PUBLISH", channel, text)),
+    ask: (...words) => answered(pending, () => send(...words)),
+    publish: (text) => answered(pending, () => send(...wordsOf(text))),
     async follow(onPayload) {
       await answered(pending, () => send("SUBSCRIBE", channel));
       onReply = (block) => onPayload(lastBulk(block));

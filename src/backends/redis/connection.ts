@@ -50,6 +50,7 @@ export class Connection {
   readonly #ended: Promise<void>;
   #code: string | undefined;
   #spokeGibberish = false;
+  #isGathering = false;
 
   private constructor(client: Redis) {
     this.#client = client;
@@ -97,6 +98,7 @@ export class Connection {
 
   /** @throws ServerReplyError or ConnectionLostError */
   async call(command: string, ...args: readonly Argument[]): Promise<Reply> {
+    this.#gather();
     try {
       return (await this.#client.callBuffer(command, args.map(toWire))) as Reply;
     } catch (error) {
@@ -117,6 +119,18 @@ export class Connection {
     if (this.#client.stream?.destroyed) return; // by all whose command was lost with it; each would leave a listener
     this.#client.disconnect();
     this.#client.stream?.destroy();
+  }
+
+  /** What is sent before anything else happens goes out in one write: each is a system call, and many may be sent at once. */
+  #gather(): void {
+    const { stream } = this.#client;
+    if (this.#isGathering || !stream?.writable) return;
+    this.#isGathering = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
   }
 
   #note(error: unknown): void {

@@ -53,6 +53,8 @@ export class Log {
   #isAllHere = false;
   /** What it holds. */
   bytes = 0;
+  /** The largest entry of its last page. */
+  largest = 0;
 
   constructor(place: LogPlace, { from, upTo, newestFirst }: Range) {
     this.#place = place;
@@ -89,19 +91,24 @@ export class Log {
     return [command, this.#place.stream, this.#start, this.#end, "count", this.#count];
   }
 
-  /** What was answered. */
+  /** Whether it will soon be empty, and has more. */
+  get isRunningOut(): boolean {
+    return !this.#isAllHere && this.#page.length - this.#at <= 1;
+  }
+
+  /** What was answered; it comes behind what is here. */
   fill(reply: Reply): void {
     const replies = asList(reply);
     const entries = replies.map((one) => toEntry(this.#place.channel, one)).filter((entry) => entry !== null);
     const last = replies.length === 0 ? "" : asText(asList(replies.at(-1))[0]);
     this.#isAllHere = replies.length < this.#count || last === this.#end;
     this.#start = `(${last}`;
-    this.#page = entries;
+    this.#page = [...this.#page.slice(this.#at), ...entries];
     this.#at = 0;
-    this.#next = entries[0]?.number ?? this.#next;
-    this.bytes = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
-    const largest = entries.reduce((most, entry) => Math.max(most, sizeOf(entry)), OVERHEAD);
-    this.#count = Math.max(1, Math.min(this.#count * 2, PAGE, Math.floor(this.#place.share / largest)));
+    this.#next = this.#page[0]?.number ?? this.#next;
+    this.bytes = this.#page.reduce((sum, entry) => sum + sizeOf(entry), 0);
+    this.largest = entries.reduce((most, entry) => Math.max(most, sizeOf(entry)), OVERHEAD);
+    this.#count = Math.max(1, Math.min(this.#count * 2, PAGE, Math.floor(this.#place.share / this.largest)));
   }
 
   /** The page is to be read again when its turn comes. */

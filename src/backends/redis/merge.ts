@@ -6,11 +6,15 @@ import type { Work } from "./link.ts";
 import type { Entry, Log } from "./log.ts";
 import type { Reply } from "./replies.ts";
 
-/** What all logs that are read as one may hold, in bytes: 2 MiB. One entry of each size must fit beside it. */
-export const BUDGET = 2 * 1024 * 1024;
-/** Logs whose next pages are asked for together; and among how many of the next those are looked for. */
-const AT_ONCE = 8;
-const AHEAD = 64;
+/** What all logs that are read as one may hold, in bytes: 8 MiB. One entry of each size must fit beside it. */
+export const BUDGET = 8 * 1024 * 1024;
+/**
+ * Logs whose next pages are asked for together: so few while their entries may be of any size, so many if all that came were
+ * small; and among how many of the next those are looked for.
+ */
+const FEW = 8;
+const MANY = 64;
+const AHEAD = 256;
 
 export type Read = <Result>(work: Work<Result>) => Promise<Result>;
 
@@ -19,10 +23,10 @@ export async function* merged(logs: readonly Log[], read: Read): AsyncGenerator<
   const turns = new Turns(logs);
   for (let first = turns.first; first !== undefined; first = turns.first) {
     if (first.isEmpty) {
-      const empty = turns.nextEmpty();
-      const ask = empty.map((log) => log.question);
+      const few = turns.runningOut();
+      const ask = few.map((log) => log.question);
       const replies = await read((connection) => Promise.all(ask.map((words) => connection.call(...words))));
-      turns.fill(empty, replies);
+      turns.fill(few, replies);
     } else {
       const entry = turns.take(first);
       if (entry !== null) yield entry;
@@ -34,6 +38,8 @@ export async function* merged(logs: readonly Log[], read: Read): AsyncGenerator<
 class Turns {
   readonly #logs: Log[];
   #bytes = 0;
+  /** The largest entry that has come; 0: none. */
+  #largest = 0;
 
   constructor(logs: readonly Log[]) {
     this.#logs = [...logs].sort((left, right) => left.turn - right.turn);
@@ -44,15 +50,17 @@ class Turns {
   }
 
   /** Those whose pages are wanted first. */
-  nextEmpty(): readonly Log[] {
-    const next = this.#logs.slice(0, AHEAD).filter((log) => log.isEmpty);
-    return next.slice(0, AT_ONCE);
+  runningOut(): readonly Log[] {
+    const next = this.#logs.slice(0, AHEAD).filter((log) => log.isRunningOut);
+    const most = this.#largest === 0 ? FEW : Math.min(MANY, BUDGET / this.#largest);
+    return next.slice(0, Math.max(FEW, most));
   }
 
   fill(logs: readonly Log[], replies: readonly Reply[]): void {
     logs.forEach((log, at) => {
       this.#change(log, () => log.fill(replies[at] ?? null));
     });
+    this.#largest = Math.max(this.#largest, ...logs.map(({ largest }) => largest));
     this.#keepToBudget();
   }
 
