@@ -149,6 +149,10 @@ class Session implements Context {
     this.#reporter.notice(text);
   }
 
+  get isOutputClosed(): boolean {
+    return this.#io.isOutputClosed;
+  }
+
   get canAsk(): boolean {
     return this.#io.canAsk;
   }

@@ -61,6 +61,8 @@ export interface Context {
   notice(text: string): void;
   /** Whether output goes out as JSON; for the rare command whose two forms differ in shape. */
   readonly json: boolean;
+  /** Whether stdout is closed, so that nobody sees what is printed. */
+  readonly isOutputClosed: boolean;
   /** Whether a person can be asked. */
   readonly canAsk: boolean;
   /** Asks on the terminal. */

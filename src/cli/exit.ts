@@ -16,6 +16,7 @@ export const EXITS = {
   bug: { code: 70, meaning: "a fault of timmy-bb itself" },
   hungUp: { code: 129, meaning: "the terminal was closed (SIGHUP)" },
   interrupted: { code: 130, meaning: "interrupted (SIGINT)" },
+  quit: { code: 131, meaning: "quit from the keyboard (SIGQUIT)" },
   terminated: { code: 143, meaning: "terminated (SIGTERM)" },
 } as const satisfies Record<string, Exit>;
 
@@ -36,6 +37,7 @@ export const EXIT_OF_KIND: Readonly<Record<ErrorKind, ExitName>> = {
 export const EXIT_OF_SIGNAL = {
   SIGHUP: "hungUp",
   SIGINT: "interrupted",
+  SIGQUIT: "quit",
   SIGTERM: "terminated",
 } as const satisfies Record<string, ExitName>;
 

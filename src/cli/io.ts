@@ -7,14 +7,16 @@ import { isatty } from "node:tty";
 import { BlackboardError, codeOf, reasonOf, usageError } from "../core/errors.ts";
 import type { Input } from "./command.ts";
 import { EXIT_OF_SIGNAL, EXITS, type StopSignal } from "./exit.ts";
-import { processInput } from "./stdin.ts";
+import { isStandIn, processInput } from "./stdin.ts";
 
 /** What `main` needs of the outside. */
 export interface Io {
   readonly input: Input;
   readonly stdout: Sink;
   readonly stderr: Sink;
-  /** Calls back once, at the first SIGHUP, SIGINT or SIGTERM; the next one ends the process at once. */
+  /** Whether what is written to stdout goes nowhere, because whoever started the process has closed it. */
+  readonly isOutputClosed: boolean;
+  /** Calls back once, at the first SIGHUP, SIGINT, SIGQUIT or SIGTERM; the next one ends the process at once. */
   onStop(stop: (signal: StopSignal) => void): void;
   /** Whether there is a person at the terminal to ask. */
   readonly canAsk: boolean;
@@ -38,6 +40,9 @@ export function processIo(): Io {
     input: processInput(),
     stdout: sink(1, () => process.stdout),
     stderr: sink(2, () => process.stderr),
+    get isOutputClosed() {
+      return isStandIn(1);
+    },
     onStop,
     canAsk: isatty(0),
     confirm,
@@ -47,7 +52,7 @@ export function processIo(): Io {
 /** The second signal ends it by `exit`, not by the signal itself, so that commands run here are ended with it. */
 function onStop(stop: (signal: StopSignal) => void): void {
   let isTold = false;
-  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+  for (const signal of ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const) {
     process.on(signal, () => {
       if (isTold) process.exit(EXITS[EXIT_OF_SIGNAL[signal]].code);
       isTold = true;

@@ -69,19 +69,21 @@ function checkSize(name: string, size: number): number {
 /** What cannot be read must not pass for an empty value, as Node lets a directory and a closed stdin do. */
 function checkReadable(): void {
   if (fstatSync(0).isDirectory()) throw usageError("standard input is a directory");
-  if (!isStandIn()) return;
+  if (!isStandIn(0)) return;
   throw usageError(
     "standard input is closed or nothing, so there is no value",
     "give it as an argument or --file; an empty value is ''",
   );
 }
 
-/** Node opens /dev/null for a closed stdin, for reading and writing, which nobody's `< /dev/null` does. */
-function isStandIn(): boolean {
+/** Node opens /dev/null for a closed stream of the process, for reading and writing, which no shell's `< /dev/null` or `> /dev/null` does. */
+export function isStandIn(descriptor: 0 | 1): boolean {
   try {
-    const flags = /flags:\s*(\d+)/.exec(readFileSync("/proc/self/fdinfo/0", "latin1"))?.[1] ?? "";
-    return readlinkSync("/proc/self/fd/0") === "/dev/null" && (Number.parseInt(flags, 8) & 3) === 2;
+    const flags = /flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "latin1"))?.[1] ?? "";
+    return (
+      readlinkSync(`/proc/self/fd/${descriptor}`) === "/dev/null" && (Number.parseInt(flags, 8) & 3) === 2
+    );
   } catch {
-    return false; // no /proc (not Linux): an empty value is then what a closed stdin reads as
+    return false; // no /proc (not Linux): a closed stdin then reads as an empty value, and a closed stdout takes everything
   }
 }

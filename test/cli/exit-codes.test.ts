@@ -104,11 +104,12 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     expect(await place.run(["keys"])).toEqual(done("a\nb\n"));
   });
 
-  test("129, 130 and 143 for a follower told to stop, silently", async () => {
+  test("129, 130, 131 and 143 for a follower told to stop, silently", async () => {
     const place = makePlace();
     for (const [signal, name] of [
       ["SIGHUP", "hungUp"],
       ["SIGINT", "interrupted"],
+      ["SIGQUIT", "quit"],
       ["SIGTERM", "terminated"],
     ] as const) {
       const follower = place.start(["subscribe", `c-${name}`, "--follow"]);

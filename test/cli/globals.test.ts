@@ -252,7 +252,7 @@ describe.concurrent("help and version", () => {
     expect({ exit, err }).toEqual({ exit: 0, err: "" });
     for (const name of COMMANDS.keys()) expect(out).toMatch(new RegExp(`^ {2}${name} `, "m"));
     for (const { flags } of GLOBAL_OPTIONS) expect(out).toContain(flags);
-    for (const code of [0, 1, 2, 3, 4, 5, 70, 129, 130, 143])
+    for (const code of [0, 1, 2, 3, 4, 5, 70, 129, 130, 131, 143])
       expect(out).toMatch(new RegExp(`^ {2}${code} `, "m"));
     expect(await place.run(["help"])).toEqual(done(out));
     expect(await place.run(["-h"])).toEqual(done(out));

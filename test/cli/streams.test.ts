@@ -150,6 +150,25 @@ describe.concurrent("standard output", () => {
     expect((await place.bash("timmy-bb get k >/dev/full 2>/dev/full")).exit).toBe(4);
   });
 
+  test("closed: a worker that prints takes nothing; whoever has nothing to keep is not hindered", async () => {
+    const place = Workplace.memory();
+    await place.ask("publish", "c", "1");
+    expect(await place.bash("timmy-bb subscribe c --consumer w >&-")).toEqual({
+      exit: 2,
+      out: "",
+      err: expect.stringMatching(
+        /^timmy-bb: standard output is closed or nothing, .*\nhint: .*> \/dev\/null.*\n$/,
+      ),
+    });
+    const others = "timmy-bb set k v >&- && timmy-bb subscribe c --last 1 >&-";
+    const handled = "timmy-bb subscribe c --consumer w -- sh -c 'cat > got' >&- && cat got";
+    expect(await place.bash(`${others} && ${handled}`)).toEqual(done("1"));
+    await place.ask("publish", "c", "2");
+    expect(await place.bash("timmy-bb subscribe c --consumer w > /dev/null")).toEqual(done());
+    await place.ask("publish", "c", "3");
+    expect(await place.ask("subscribe", "c", "--consumer", "w")).toBe("3\n");
+  });
+
   test("a closed stderr is nobody's concern", async () => {
     const place = Workplace.memory();
     expect(

@@ -1,4 +1,5 @@
 /** Ends that come at a bad moment: the store goes before a message is settled, a worker dies, the output breaks off. */
+import { DatabaseSync } from "@photostructure/sqlite";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { killProcesses } from "../helpers/processes.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
@@ -9,6 +10,27 @@ import { Workplace } from "../helpers/workplace.ts";
 const FAILURE_IN_TIME = ["--timeout", "500ms", "--wait", "1s", "--follow"];
 
 afterAll(removeTempDirs);
+
+test("a board file that is locked for long: a worker says so, says when it is back, and goes on", async () => {
+  const place = Workplace.memory();
+  await using board = await place.openBoard();
+  await board.publish("c", "1");
+  const worker = place.start(["subscribe", "c", "--consumer", "w", "--follow", "--timeout", "300ms"]);
+  await until("the first", () => worker.stdout().toString() === "1\n");
+  const lock = new DatabaseSync(place.boardFile);
+  lock.exec("BEGIN EXCLUSIVE");
+  await until("the word that it is away", () => worker.stderr().includes("is away"));
+  lock.close();
+  await until("the word that it is back", () => worker.stderr().includes("reconnected"));
+  await board.publish("c", "2");
+  await until("the second", () => worker.stdout().toString() === "1\n2\n");
+  worker.process.kill("SIGTERM");
+  const { exitCode, stderr } = await worker.ended;
+  expect(exitCode).toBe(143);
+  expect(stderr).toMatch(
+    /^timmy-bb: memory is away \(the board file .*board\.db is locked by another process for over 0\.3s\); trying to reconnect\ntimmy-bb: reconnected after \d+\.\ds, 0 messages recovered\n$/,
+  );
+});
 
 describe("on a server of its own", () => {
   let server: RedisServer;

@@ -22,7 +22,7 @@ async function placeWith(...payloads: string[]): Promise<Workplace> {
 
 /** A command that says that it runs, waits, and ends as it likes when it is told to. */
 const POLITE = (atEnd: string) =>
-  `exec 2> /dev/null; trap '${atEnd}' TERM INT; echo "begun $$"; while :; do sleep 0.05; done`;
+  `exec 2> /dev/null; trap '${atEnd}' TERM INT QUIT; echo "begun $$"; while :; do sleep 0.05; done`;
 const FOLLOW = ["subscribe", "c", "--last", "2", "--follow", "--", "sh", "-c"];
 const WORK = ["subscribe", "c", "--consumer", "w", "--follow", "--", "sh", "-c"];
 
@@ -42,6 +42,7 @@ describe.concurrent("with a command", () => {
   test.each([
     ["SIGTERM", 143],
     ["SIGINT", 130],
+    ["SIGQUIT", 131],
   ] as const)(
     "%s is passed on, the command ends in its own time, nothing new begins",
     async (signal, exit) => {

@@ -3,9 +3,10 @@ import { BlackboardError } from "../../core/errors.ts";
 import type { Database } from "./database.ts";
 import type { Desk } from "./desk.ts";
 import { isLocked } from "./faults.ts";
+import type { Lockout } from "./lockout.ts";
 
 /** How long until a locked file is tried again, in milliseconds; each try waits for the lock, too. */
-export const RETRY_MS = 20;
+export const RETRY_MS = 100;
 
 interface Ack {
   readonly n: number;
@@ -16,12 +17,14 @@ interface Ack {
 export class Acks {
   readonly #db: Database;
   readonly #desk: Desk;
+  readonly #lockout: Lockout;
   #waiting: Ack[] = [];
   #isClosed = false;
 
-  constructor(db: Database, desk: Desk) {
+  constructor(db: Database, desk: Desk, lockout: Lockout) {
     this.#db = db;
     this.#desk = desk;
+    this.#lockout = lockout;
   }
 
   add(n: number): Promise<void> {
@@ -52,7 +55,7 @@ export class Acks {
   readonly #write = (): void => {
     if (this.#waiting.length === 0) return;
     try {
-      this.#db.write(() => this.writeAll());
+      this.#lockout.attempt(() => this.#db.write(() => this.writeAll()));
       this.resolveAll();
     } catch (error) {
       if (isLocked(error)) setTimeout(this.#write, RETRY_MS);

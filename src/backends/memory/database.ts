@@ -14,6 +14,8 @@ export interface DatabaseOptions {
   readonly durability: "normal" | "full";
 }
 
+/** How long a lock is waited for that is known to last, in milliseconds. */
+const BRIEF_MS = 20;
 /** What a WAL shrinks back to once all of it has reached the file, in bytes. */
 const WAL_LIMIT = 4 * 1024 * 1024;
 
@@ -116,6 +118,18 @@ export class Database {
   /** Runs something that reads, all of it at one moment. */
   snapshot<T>(work: () => T): T {
     return this.#transaction("BEGIN", work);
+  }
+
+  /** Runs something that hardly waits for other processes' locks. What was put off is done before, and waits as ever. */
+  hardlyWaiting<T>(work: () => T): T {
+    this.#catchUp();
+    this.#checkOpen();
+    this.#connection.exec(`PRAGMA busy_timeout = ${BRIEF_MS}`);
+    try {
+      return work();
+    } finally {
+      this.#connection.exec(`PRAGMA busy_timeout = ${this.#timeoutMs}`);
+    }
   }
 
   #transaction<T>(begin: string, work: () => T): T {

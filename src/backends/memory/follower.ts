@@ -1,6 +1,6 @@
 /**
  * A running subscription. It pulls: messages stay in the log until the loop asks for them, so a slow loop costs no
- * memory. A file does not go away and come back: there is no state to tell of.
+ * memory. A file does not go away and come back; all there is to tell of is another process's lock that lasts.
  */
 import { setImmediate as breath } from "node:timers/promises";
 import type { Follower, FollowOptions } from "../../core/backend.ts";
@@ -14,7 +14,7 @@ import { Streams } from "./streams.ts";
 import { Waker } from "./waker.ts";
 
 /** What is followed, and how far. */
-export interface Wanted extends Pick<FollowOptions, "from" | "live"> {
+export interface Wanted extends Pick<FollowOptions, "from" | "live" | "onState"> {
   readonly selection: Selection;
 }
 
@@ -89,9 +89,9 @@ export class MemoryFollower implements Follower<Message | Gap> {
   #startLive(): void {
     const waker = new Waker(this.#db.path);
     try {
-      const presence = this.#db.write(
-        () => new Presence(this.#around, this.#wanted.selection, this.#begin(), this.#fail),
-      );
+      const { selection, onState } = this.#wanted;
+      const told = { onState, onFailure: this.#fail };
+      const presence = this.#db.write(() => new Presence(this.#around, selection, this.#begin(), told));
       this.#live = { waker, presence };
     } catch (error) {
       waker.stop();

@@ -108,9 +108,9 @@ class MemoryBackend implements Backend {
     return this.#outbox.publish(channel, payload, agent);
   }
 
-  follow(selection: Selection, { from, live }: FollowOptions): Follower<Message | Gap> {
+  follow(selection: Selection, { from, live, onState }: FollowOptions): Follower<Message | Gap> {
     const around = { board: this.#board, registry: this.#registry, channels: this.#channels };
-    const follower = new MemoryFollower(around, { selection, from, live }, () => {
+    const follower = new MemoryFollower(around, { selection, from, live, onState }, () => {
       this.#followers.delete(follower);
     });
     this.#followers.add(follower);

@@ -1,8 +1,9 @@
 /** A live follower as other processes know it: a row in the registry, which publishers count and retention waits for. */
 import { BlackboardError } from "../../core/errors.ts";
-import type { Selection } from "../../core/types.ts";
+import type { FollowState, Selection } from "../../core/types.ts";
 import type { Board } from "./board.ts";
 import type { Channels } from "./channels.ts";
+import { Lockout } from "./lockout.ts";
 import type { Reader } from "./reader.ts";
 import { BEAT_MS, type Registry } from "./registry.ts";
 
@@ -16,11 +17,19 @@ export interface Surroundings {
   readonly channels: Channels;
 }
 
+/** Whom it tells what. */
+export interface Told {
+  readonly onState: (state: FollowState) => void;
+  /** It can show no sign of life any more. */
+  readonly onFailure: (error: unknown) => void;
+}
+
 export class Presence {
   readonly #around: Surroundings;
   readonly #selection: Selection;
   readonly #reader: Reader;
   readonly #onFailure: (error: unknown) => void;
+  readonly #lockout: Lockout;
   readonly #beat: NodeJS.Timeout;
   #save: NodeJS.Timeout | null = null;
   /** Another one if it was taken for dead. */
@@ -29,16 +38,12 @@ export class Presence {
   #saved: number;
 
   /** Part of the transaction that finds out where the reader begins: from there on nothing can go unnoticed. */
-  constructor(
-    around: Surroundings,
-    selection: Selection,
-    reader: Reader,
-    onFailure: (error: unknown) => void,
-  ) {
+  constructor(around: Surroundings, selection: Selection, reader: Reader, { onState, onFailure }: Told) {
     this.#around = around;
     this.#selection = selection;
     this.#reader = reader;
     this.#onFailure = onFailure;
+    this.#lockout = new Lockout(around.board.db, onState);
     this.#saved = reader.position;
     this.#row = around.registry.insert(selection, this.#saved);
     reader.waitedForBy(this.#row);
@@ -54,30 +59,24 @@ export class Presence {
   end(): void {
     clearInterval(this.#beat);
     clearTimeout(this.#save ?? undefined);
-    this.#write(() => {
+    const leave = () => {
       this.#around.registry.remove(this.#row);
       this.#trim();
-    });
+    };
+    unlessAway(() => this.#lockout.quietly(() => this.#around.board.db.write(leave)));
   }
 
   /** A sign of life, and how far it has read. */
   readonly #tell = (): void => {
     this.#save = null;
     try {
-      this.#write(() => this.#update());
+      const update = () => this.#update();
+      unlessAway(() => this.#lockout.attempt(() => this.#around.board.db.write(update)));
     } catch (error) {
       this.#onFailure(error);
     }
+    if (this.#lockout.isOn) this.saveSoon();
   };
-
-  /** A locked file is tried again at the next beat; if it is gone for good, the loop's own reading says so. */
-  #write(work: () => void): void {
-    try {
-      this.#around.board.db.write(work);
-    } catch (error) {
-      if (!(error instanceof BlackboardError) || error.kind !== "unavailable") throw error;
-    }
-  }
 
   #update(): void {
     const { position } = this.#reader;
@@ -92,5 +91,14 @@ export class Presence {
   /** What only waited to be read can go. */
   #trim(): void {
     this.#around.channels.trim(this.#reader.streamsReadSince(this.#saved));
+  }
+}
+
+/** What fails now is tried again at the next beat; if the file is gone for good, the loop's own reading says so. */
+function unlessAway(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof BlackboardError) || error.kind !== "unavailable") throw error;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * A worker of a consumer. It pulls: messages stay in the log until they are asked for. A file does not go away and come
- * back: what can be in the way is another process's lock, which is waited for.
+ * back: what can be in the way is another process's lock, which is waited for, and told of when it lasts.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { setAlarm } from "../../core/alarm.ts";
@@ -13,6 +13,7 @@ import type { Board } from "./board.ts";
 import type { Channels } from "./channels.ts";
 import type { Desk } from "./desk.ts";
 import { isLocked } from "./faults.ts";
+import { Lockout } from "./lockout.ts";
 import { doneUpTo } from "./position.ts";
 import { BEAT_MS } from "./registry.ts";
 import { Supply } from "./supply.ts";
@@ -43,6 +44,7 @@ export class MemoryWorker implements Worker {
   readonly #waker: Waker;
   readonly #onState: WorkerOptions["onState"];
   readonly #onEnd: () => void;
+  readonly #lockout: Lockout;
   readonly #supply: Supply;
   readonly #acks: Acks;
   readonly #beat: NodeJS.Timeout;
@@ -62,7 +64,8 @@ export class MemoryWorker implements Worker {
     this.#onState = onState;
     this.#onEnd = onEnd;
     this.#supply = new Supply(board, desk, position, isAlone);
-    this.#acks = new Acks(board.db, desk);
+    this.#lockout = new Lockout(board.db, onState);
+    this.#acks = new Acks(board.db, desk, this.#lockout);
     this.#beat = setInterval(this.#renew, Math.min(SAVE_MS, desk.member.ackTimeoutMs / 6)).unref();
   }
 
@@ -75,13 +78,13 @@ export class MemoryWorker implements Worker {
         !this.#isClosed && !signal.aborted;
         due = this.#ask(() => this.#supply.nextDue(), 0)
       ) {
-        const items = due > Date.now() ? [] : this.#ask(() => this.#supply.take(most), []);
+        const items = due > Date.now() ? [] : this.#tryTaking(most);
         if (items.length > 0) {
           this.#isChanged = true;
           return items;
         }
         if (due > Date.now()) this.#tellWait();
-        await this.#wait(due);
+        await this.#wait(this.#lockout.isOn ? Math.max(due, Date.now() + RETRY_MS) : due);
       }
       return [];
     } finally {
@@ -141,7 +144,7 @@ export class MemoryWorker implements Worker {
   async #whenFree<Result>(work: () => Result): Promise<Result> {
     for (;;) {
       try {
-        return work();
+        return this.#lockout.attempt(work);
       } catch (error) {
         if (!isLocked(error) || this.#isClosed) throw error;
       }
@@ -155,6 +158,10 @@ export class MemoryWorker implements Worker {
       this.#desk.leave();
     });
     this.#acks.resolveAll();
+  }
+
+  #tryTaking(most: number): ReadonlyArray<Delivery | Gap> {
+    return this.#ask(() => this.#lockout.attempt(() => this.#supply.take(most)), []);
   }
 
   #ask<Answer>(question: () => Answer, whenLocked: Answer): Answer {
@@ -192,7 +199,8 @@ export class MemoryWorker implements Worker {
   readonly #renew = (): void => {
     if (Date.now() < this.#savedAt + this.#restMs()) return;
     try {
-      this.#board.db.write(() => this.#desk.renew(doneUpTo(this.#board, this.#desk.member)));
+      const renew = () => this.#desk.renew(doneUpTo(this.#board, this.#desk.member));
+      this.#lockout.attempt(() => this.#board.db.write(renew));
       this.#isChanged = false;
       this.#savedAt = Date.now();
     } catch (error) {

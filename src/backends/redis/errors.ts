@@ -40,6 +40,9 @@ export class ServerReplyError extends Error {
   }
 }
 
+/** The server is there and said no: only who asked knows of it. */
+export class RefusedError extends BlackboardError {}
+
 /** The board was closed, before or meanwhile; whatever was asked for was not begun. */
 export function closedError(): BlackboardError {
   return new BlackboardError("usage", "the board is closed");
@@ -121,7 +124,7 @@ export function replyToError(reply: ServerReplyError, shown: string): Blackboard
 }
 
 function toError(kind: ErrorKind, message: string, hint: string | undefined): BlackboardError {
-  return new BlackboardError(kind, message, hint === undefined ? {} : { hint });
+  return new RefusedError(kind, message, hint === undefined ? {} : { hint });
 }
 
 function meaningOf(reply: ServerReplyError): Meaning {

@@ -4,6 +4,7 @@ import { usageError } from "../../core/errors.ts";
 import { writeFailure } from "../../core/failure.ts";
 import type { Gap } from "../../core/types.ts";
 import { type Delivery, failedChannelOf, type Worker } from "../../core/worker.ts";
+import { Absence } from "./absence.ts";
 import { Acks } from "./acks.ts";
 import { Bell } from "./bell.ts";
 import type { Argument } from "./connection.ts";
@@ -24,6 +25,7 @@ export class RedisWorker implements Worker {
   readonly #place: WorkerPlace;
   readonly #membership: Membership;
   readonly #supply: Supply;
+  readonly #absence: Absence;
   readonly #patience: Patience;
   readonly #acks: Acks;
   readonly #bell = new Bell();
@@ -42,7 +44,8 @@ export class RedisWorker implements Worker {
     this.#membership = membership;
     this.#supply = new Supply(place, membership, (channel) => this.#hear(channel));
     this.onEnd(() => this.#supply.succession.end());
-    this.#patience = new Patience(place.link);
+    this.#absence = new Absence(membership.options.onState);
+    this.#patience = new Patience(place.link, this.#absence);
     this.#acks = new Acks(place, membership.consumer, this.#patience);
   }
 
@@ -130,7 +133,7 @@ export class RedisWorker implements Worker {
       selection,
       onNews: (channel: string) => this.#hearOf(channel),
       onNudge: (channel: string) => this.#hear(channel),
-      onState: options.onState,
+      onState: this.#absence.hear,
       onReturn: () => this.#comeBack(),
       onFailure: (error: unknown) => this.#fail(error),
     };

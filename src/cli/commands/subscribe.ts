@@ -8,6 +8,7 @@ import {
   COMMAND_OPTIONS,
   CONSUMER_OPTIONS,
   type CommandWanted,
+  checkSeen,
   SELECTION_OPTIONS,
   type Wanted,
   wantedOf,
@@ -86,6 +87,7 @@ export const subscribe: Command = {
   ],
   async run(context, given) {
     const wanted = wantedOf(given);
+    if (context.isOutputClosed) checkSeen(wanted);
     const channels = given.rest("channels");
     const rowOf = rowMaker(channels, given.flag("raw"));
     const term = new Term(context.signal, wanted.waitMs);

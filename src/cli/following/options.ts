@@ -87,6 +87,15 @@ export function wantedOf(given: Given): Wanted {
   return { consumer, follow: { ...start, live: !isReplay }, limit, waitMs: given.duration("wait"), command };
 }
 
+/** For a closed stdout: what is acknowledged as printed must be seen by somebody. @throws BlackboardError `usage` */
+export function checkSeen({ consumer, command }: Wanted): void {
+  if (consumer === null || command !== null) return;
+  throw usageError(
+    "standard output is closed or nothing, so nobody would see what is acknowledged",
+    "let it go somewhere; to drop messages: > /dev/null",
+  );
+}
+
 function startOf(given: Given): Pick<SubscribeOptions, "last" | "since"> | null {
   given.exclusive("last", "since");
   const last = given.count("last", 0);
