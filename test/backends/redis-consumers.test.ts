@@ -290,6 +290,7 @@ describe("what is lost to retention", () => {
     const held = await (await work(dying, { ackTimeoutMs: 100 })).hold(2);
     const ids = [...held.map(({ message }) => message.id), ...(await send(board, 5, "timmy:c", 2))];
     await dying.close();
+    await until("the server to notice", async () => !(await factsOf())?.workers[0]?.isAlive);
     const { take } = await work(board, { ackTimeoutMs: 100 });
     const items = [...(await take(5))];
     while (items.length < 7) items.push(...(await take(5)));

@@ -1,7 +1,7 @@
 /** Followers whose server goes away and comes back. */
 import { expect, onTestFinished, test } from "vitest";
 import { createRedis, UnreachableError } from "../../src/backends/redis/index.ts";
-import type { FollowState } from "../../src/core/types.ts";
+import type { FollowState, Message } from "../../src/core/types.ts";
 import { bytes, follow, openBoard, redisOptions, taker, texts } from "../helpers/redis-board.ts";
 import type { RedisServer } from "../helpers/redis-server.ts";
 import { until, within } from "../helpers/until.ts";
@@ -26,13 +26,16 @@ test("a follower whose connection is cut in the middle of a stream misses nothin
   };
   const streaming = stream();
   const backs = (): number => states.filter(({ state }) => state === "back").length;
+  const got: Message[] = [];
   for (let cuts = 1; cuts <= 10; cuts++) {
     await server.cli("client", "kill", "type", "pubsub");
-    await until("the follower to be back", () => backs() === cuts);
+    await until("the follower to be back", () => backs() >= cuts);
+    got.push(...(await take(sent.length - got.length))); // with no room it would not come back
   }
   cutting = false;
   await streaming;
-  expect((await take(sent.length)).map(({ id }) => id)).toEqual(sent);
+  got.push(...(await take(sent.length - got.length)));
+  expect(got.map(({ id }) => id)).toEqual(sent);
   const recovered = states.map((state) => (state.state === "back" ? state.recovered : 0));
   expect(recovered.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
   expect(states.map(({ state }) => state).slice(0, 2)).toEqual(["away", "back"]);

@@ -5,31 +5,25 @@
  * on, and then lets the held back go on. When there is no room for what arrives, because the loop is slow, it is let go,
  * and the follower takes it from the logs in the same way once the loop has taken what was there.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Follower, FollowOptions } from "../../core/backend.ts";
 import { BlackboardError } from "../../core/errors.ts";
 import type { Gap, Message, Selection } from "../../core/types.ts";
 import { type Beginning, beginAt, locate, numberSince } from "./beginning.ts";
 import { catchUp } from "./catch-up.ts";
+import type { Deadline } from "./deadline.ts";
 import { History, type HistoryPlace } from "./history.ts";
 import { Intake } from "./intake.ts";
-import { Session, type SessionPlace } from "./session.ts";
+import { Session } from "./session.ts";
+import { Sessions, type SubscriberPlace } from "./sessions.ts";
 import { Subscription } from "./subscription.ts";
 
 /** Where a follower follows. */
-export interface FollowPlace extends Omit<SessionPlace, "after">, HistoryPlace {
-  /** How long the server may be silent. */
-  readonly timeoutMs: number;
-}
+export type FollowPlace = SubscriberPlace & HistoryPlace;
 
 export interface FollowStart extends FollowOptions {
   /** Whether to wait for a server that is away at the start, instead of rejecting `ready`. */
   readonly patient: boolean;
 }
-
-/** Pauses between attempts to come back, in milliseconds; doubled each time, and cut by up to half at random. */
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 2000;
 
 /** Starts at once; the iteration takes what has come. */
 export function startFollower(place: FollowPlace, selection: Selection, start: FollowStart): RedisFollower {
@@ -49,12 +43,9 @@ export class RedisFollower implements Follower<Message | Gap> {
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: unknown) => void = () => undefined;
   readonly #begunAt = performance.now();
-  #session: Session | null = null;
-  #isReady = false;
   #beginning: Beginning | null = null;
   /** Whether it is known where reading begins. */
   #isLocated = false;
-  #awaySince: number | null = null;
 
   constructor(place: FollowPlace, selection: Selection, start: FollowStart) {
     this.#place = place;
@@ -80,7 +71,6 @@ export class RedisFollower implements Follower<Message | Gap> {
   async close(): Promise<void> {
     this.#intake.inbox.end();
     this.#stop.abort();
-    this.#session?.close();
     this.#rejectReady(new BlackboardError("unavailable", "the follower was closed before it was ready"));
     await this.ended;
   }
@@ -107,67 +97,29 @@ export class RedisFollower implements Follower<Message | Gap> {
     this.#intake.inbox.end();
   }
 
-  async #follow(): Promise<void> {
-    let pauseMs = FIRST_PAUSE_MS;
-    while (!this.#stop.signal.aborted) {
-      if (await this.#attempt()) pauseMs = FIRST_PAUSE_MS;
-      await this.#pause(pauseMs);
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
-    }
+  #follow(): Promise<void> {
+    const subscriber = {
+      ...this.#place,
+      ...this.#start,
+      open: this.#open.bind(this),
+      catchUp: this.#catchUp.bind(this),
+      goOn: this.#goOn.bind(this),
+    };
+    return new Sessions(subscriber, this.#stop.signal).run();
   }
 
-  /** One session from its beginning to its end; whether it came to be. Throws only what makes going on pointless. */
-  async #attempt(): Promise<boolean> {
-    try {
-      this.#leave(await this.#keepTo(await this.#open()));
-      return true;
-    } catch (error) {
-      if (this.#stop.signal.aborted) return false;
-      if (!this.#canWait(error)) throw error;
-      this.#leave(error.message);
-      return false;
-    } finally {
-      this.#session?.close();
-      this.#session = null;
-    }
-  }
-
-  async #open(): Promise<Session> {
-    const { link } = this.#place;
-    link.checkOpen();
+  #open(deadline: Deadline, awaySince: number | null): Promise<Session> {
     this.#intake.holdBack();
-    const deadline = link.deadline(this.#stop.signal);
-    const place = { ...this.#place, after: this.#needsLog ? this.#intake.progress.last : Infinity };
+    const after = this.#needsLog(awaySince) ? this.#intake.progress.last : Infinity;
     const deliver = this.#intake.receive.bind(this.#intake);
-    const session = await Session.open(place, this.#subscription, deliver, deadline);
-    this.#session = session;
-    if (this.#stop.signal.aborted) session.close();
-    return session;
+    return Session.open({ ...this.#place, after }, this.#subscription, deliver, deadline);
   }
 
-  /** Follows as long as the session lasts; why it ended. */
-  async #keepTo(session: Session): Promise<string> {
-    const lost = new AbortController();
-    const over = session.watch(this.#place.timeoutMs).finally(() => lost.abort());
-    try {
-      await this.#takeUp(session, AbortSignal.any([this.#stop.signal, lost.signal]));
-    } catch (error) {
-      if (!lost.signal.aborted) throw error;
-    }
-    return over;
-  }
-
-  async #takeUp(session: Session, signal: AbortSignal): Promise<void> {
-    const since = this.#awaySince;
-    const needsLog = this.#needsLog; // finding the place changes it
-    const awayMs = since === null ? 0 : Math.round(performance.now() - since);
-    this.#isReady = true;
+  async #catchUp(session: Session, awaySince: number | null, signal: AbortSignal): Promise<number> {
+    const needsLog = this.#needsLog(awaySince); // finding the place changes it
     this.#resolveReady();
-    await this.#findPlace(session, signal);
-    const recovered = needsLog ? await this.#readLog(session, signal) : 0;
-    this.#awaySince = null;
-    if (since !== null) this.#start.onState({ state: "back", store: "redis", awayMs, recovered });
-    await this.#goOn(session, signal);
+    await this.#findPlace(session, awaySince, signal);
+    return needsLog ? this.#readLog(session, signal) : 0;
   }
 
   /** Live; and after falling behind from the log, as often as that happens. */
@@ -189,22 +141,22 @@ export class RedisFollower implements Follower<Message | Gap> {
     return catchUp(this.#history, this.#intake, moment, signal);
   }
 
-  get #needsLog(): boolean {
-    return this.#awaySince !== null || (!this.#isLocated && this.#start.from !== null);
+  #needsLog(awaySince: number | null): boolean {
+    return awaySince !== null || (!this.#isLocated && this.#start.from !== null);
   }
 
   /**
    * Where to go on: behind the last message handed on. A counter that is behind it belongs to a server that lost its data
    * and counts anew, so there it is the moment since when nothing was heard, by the server's clock.
    */
-  async #findPlace(session: Session, signal: AbortSignal): Promise<void> {
+  async #findPlace(session: Session, awaySince: number | null, signal: AbortSignal): Promise<void> {
     const { progress } = this.#intake;
     const { position: upTo, clock } = session;
     const newest = this.#history.selected(session.newest);
-    this.#beginning ??= beginAt({ upTo, clock, newest }, this.#begunAt, this.#awaySince !== null);
+    this.#beginning ??= beginAt({ upTo, clock, newest }, this.#begunAt, awaySince !== null);
     if (!this.#isLocated) await this.#locate(this.#beginning, signal);
     if (progress.last > upTo) {
-      progress.start(Math.min(upTo, clock - numberSince(this.#awaySince ?? this.#begunAt)));
+      progress.start(Math.min(upTo, clock - numberSince(awaySince ?? this.#begunAt)));
     }
     this.#intake.expect(newest);
   }
@@ -213,22 +165,5 @@ export class RedisFollower implements Follower<Message | Gap> {
     const { position, asked } = await locate(this.#start.from, beginning, this.#history, signal);
     this.#intake.progress.start(position, asked);
     this.#isLocated = true;
-  }
-
-  #canWait(error: unknown): error is BlackboardError {
-    const mayWait = this.#isReady || this.#start.patient;
-    return mayWait && error instanceof BlackboardError && error.kind === "unavailable";
-  }
-
-  #leave(reason: string): void {
-    if (this.#awaySince !== null || this.#stop.signal.aborted) return;
-    this.#awaySince = performance.now();
-    this.#start.onState({ state: "away", store: "redis", reason });
-  }
-
-  async #pause(ms: number): Promise<void> {
-    const { signal } = this.#stop;
-    if (signal.aborted) return;
-    await sleep(ms * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined); // aborted: closed
   }
 }

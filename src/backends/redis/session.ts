@@ -36,7 +36,6 @@ export class Session {
   readonly newest: ReadonlyMap<string, number>;
   readonly #connection: Connection;
   readonly #shown: string;
-  #silent = false;
 
   private constructor(connection: Connection, shown: string, moment: Moment) {
     this.#connection = connection;
@@ -83,31 +82,26 @@ export class Session {
     }
   }
 
-  /** Asks the server every so often whether it is there; resolves with why the connection ended. */
-  async watch(everyMs: number): Promise<string> {
-    const stop = new AbortController();
-    const beat = this.#beat(everyMs, stop.signal);
-    await this.#connection.ended;
-    stop.abort();
-    await beat;
-    return this.#silent ? `no answer within ${everyMs} ms` : "the connection was lost";
+  /** Asks the server every so often whether it is there, until the signal ends the session; why it ended. */
+  async watch(everyMs: number, signal: AbortSignal): Promise<string> {
+    const lost = new AbortController();
+    void this.#connection.ended.then(() => lost.abort());
+    const stop = AbortSignal.any([signal, lost.signal]);
+    stop.addEventListener("abort", () => this.close()); // at once: nobody may count it as alive after that
+    try {
+      for (;;) {
+        await sleep(everyMs, undefined, { signal: stop });
+        await new Deadline(everyMs, stop).race(this.#connection.call("ping"));
+      }
+    } catch (error) {
+      return error instanceof DeadlineError ? `no answer within ${everyMs} ms` : "the connection was lost";
+    } finally {
+      this.close();
+    }
   }
 
   close(): void {
     this.#connection.destroy();
-  }
-
-  async #beat(everyMs: number, signal: AbortSignal): Promise<void> {
-    try {
-      for (;;) {
-        await sleep(everyMs, undefined, { signal });
-        await new Deadline(everyMs).race(this.#connection.call("ping"));
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      this.#silent = error instanceof DeadlineError;
-      this.#connection.destroy();
-    }
   }
 }
 

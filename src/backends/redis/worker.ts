@@ -137,7 +137,7 @@ export class RedisWorker implements Worker {
       onReturn: () => this.#comeBack(),
       onFailure: (error: unknown) => this.#fail(error),
     };
-    this.#presence = await Presence.enter(this.#place, attendance, this.#patience, deadline);
+    this.#presence = await Presence.enter(this.#place, attendance, deadline);
     await this.#supply.hearAll(this.#selects, deadline);
     void this.#keepUp();
   }
