@@ -1,7 +1,7 @@
-/** Workers of a server that is there and says no. No connection is lost, and still it is said. */
+/** Workers and followers of a server that is there and says no. No connection is lost, and still it is said. */
 import { expect, test } from "vitest";
 import { RawRedis } from "../helpers/raw-redis.ts";
-import { openBoard } from "../helpers/redis-board.ts";
+import { bytes, follow, openBoard, texts } from "../helpers/redis-board.ts";
 import { until, within } from "../helpers/until.ts";
 import { deliveries, send, shown, type Working, work } from "./redis-consumer-world.ts";
 import { start } from "./redis-world.ts";
@@ -74,4 +74,27 @@ test("one that takes no more clients: what it hears with and what it asks with a
   await within("the acknowledgement", acked);
   await until("it is back again", () => states.length > 3);
   expect(states.slice(2)).toEqual([away(/ takes no more clients$/), BACK]);
+});
+
+test("a follower that hears again and cannot read what it missed: it tries on, and misses nothing", async () => {
+  const server = await start();
+  const admin = await RawRedis.connect(server.url);
+  const sender = await openBoard(server.url);
+  await server.cli("acl", "setuser", "reader", "on", "nopass", "~*", "&*", "+@all");
+  const store = await openBoard(server.url.replace("//", "//reader:x@"), { timeoutMs: 200 });
+  const { states, take } = await follow(store, { channels: ["timmy:c"] });
+  await admin.call("config", "set", "maxclients", "3"); // the two above, and one of the follower's two
+  await admin.call("client", "kill", "user", "reader");
+  await sender.publish("timmy:c", bytes("missed"), "me");
+  const rejected = async () =>
+    /rejected_connections:(\d+)/.exec(String(await admin.call("info", "stats")))?.[1];
+  await until("a few attempts", async () => Number(await rejected()) > 2);
+  await admin.call("config", "set", "maxclients", "1000");
+  admin.close();
+  expect(texts(await take(1))).toEqual(["missed"]);
+  await until("it says so", () => states.length > 1);
+  expect(states).toEqual([
+    away(/^the connection was lost$/),
+    { ...BACK, recovered: 1, awayMs: expect.any(Number) },
+  ]);
 });
