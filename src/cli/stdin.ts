@@ -76,7 +76,7 @@ function checkReadable(): void {
   );
 }
 
-/** Node opens /dev/null for a closed stream of the process, for reading and writing, which no shell's `< /dev/null` or `> /dev/null` does. */
+/** Node opens /dev/null for a closed stream of the process, for reading and writing, which no shell's `< /dev/null` or `> /dev/null` does (but other programs for their children). */
 export function isStandIn(descriptor: 0 | 1): boolean {
   try {
     const flags = /flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "latin1"))?.[1] ?? "";

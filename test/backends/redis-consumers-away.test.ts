@@ -199,3 +199,16 @@ test("an answer that is lost: what it handed out comes again, uncounted; what wa
   expect((await hold(1))[0]?.message).toEqual(again?.message);
   expect((await store.consumers())[0]?.channels).toMatchObject([{ pending: 1, lag: 0 }]);
 });
+
+test("a board that is closed while a worker joins leaves no connection behind", async () => {
+  const server = await start();
+  for (let turns = 0; turns < 60; turns += 2) {
+    const store = await openBoard(server.url);
+    const joining = work(store).catch(() => undefined); // refused, if it is not done before
+    for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+    await store.close();
+    await joining;
+  }
+  const listeners = () => server.cli("client", "list", "type", "pubsub");
+  await until("nobody listens any more", async () => (await listeners()) === "");
+});

@@ -188,6 +188,20 @@ test("many channels with large messages are merged in order", async () => {
   );
 });
 
+test("messages that do not all fit are not read again and again", async () => {
+  const store = await board();
+  const huge = "x".repeat(2_000_000);
+  for (let at = 0; at < 48; at++) await store.publish(`timmy:${at % 16}`, bytes(huge), "me");
+  const before = await bytesSent();
+  expect(await replayed(store, ALL, { after: 0 })).toHaveLength(48);
+  expect((await bytesSent()) - before).toBeLessThan(3 * 48 * huge.length);
+});
+
+/** By the server, to all its clients. */
+async function bytesSent(): Promise<number> {
+  return Number(/total_net_output_bytes:(\d+)/.exec(await server.cli("info", "stats"))?.[1]);
+}
+
 test("very many channels with a few messages each are merged in order, from either end", async () => {
   const store = await board();
   const sending = Array.from({ length: 2000 }, (_, at) =>

@@ -37,7 +37,7 @@ export class Lockout {
     }
   }
 
-  /** Runs something that writes. A lock that is known of is not waited for again: that would stop the whole process each time. */
+  /** The same, but nothing is said. A lock that is known of is hardly waited for again: that would stop the whole process each time. */
   quietly<Result>(work: () => Result): Result {
     return this.isOn ? this.#db.hardlyWaiting(work) : work();
   }

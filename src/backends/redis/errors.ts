@@ -40,7 +40,7 @@ export class ServerReplyError extends Error {
   }
 }
 
-/** The server is there and said no: only who asked knows of it. */
+/** The server is there and said no. No connection is lost by it, so whoever asked must say it: nobody else will. */
 export class RefusedError extends BlackboardError {}
 
 /** The board was closed, before or meanwhile; whatever was asked for was not begun. */

@@ -46,8 +46,8 @@ export class Log {
   readonly #end: string;
   #page: readonly Entry[] = [];
   #at = 0;
-  /** Entries of the next page. */
-  #count = 1;
+  /** Entries of the next page, at most. */
+  count = 1;
   /** The number of the next entry, or one that comes before it. */
   #next: number;
   #isAllHere = false;
@@ -66,16 +66,11 @@ export class Log {
 
   /** The log of the least turn is the next: infinite at the end. */
   get turn(): number {
-    if (this.#isAllHere && this.isEmpty) return Infinity;
+    if (this.#isAllHere && this.#isEmpty) return Infinity;
     return this.#newestFirst ? -this.#next : this.#next;
   }
 
-  /** Whether the next page must be asked for before anything can be taken. */
-  get isEmpty(): boolean {
-    return this.#at === this.#page.length;
-  }
-
-  /** The next entry; `null` if it is empty. */
+  /** The next entry; `null` if it is empty: the next page must be asked for first. */
   take(): Entry | null {
     const entry = this.#page[this.#at];
     if (entry === undefined) return null;
@@ -88,7 +83,7 @@ export class Log {
   /** The command that asks for the next page. */
   get question(): readonly [string, ...Argument[]] {
     const command = this.#newestFirst ? "xrevrange" : "xrange";
-    return [command, this.#place.stream, this.#start, this.#end, "count", this.#count];
+    return [command, this.#place.stream, this.#start, this.#end, "count", this.count];
   }
 
   /** Whether it will soon be empty, and has more. */
@@ -101,24 +96,28 @@ export class Log {
     const replies = asList(reply);
     const entries = replies.map((one) => toEntry(this.#place.channel, one)).filter((entry) => entry !== null);
     const last = replies.length === 0 ? "" : asText(asList(replies.at(-1))[0]);
-    this.#isAllHere = replies.length < this.#count || last === this.#end;
+    this.#isAllHere = replies.length < this.count || last === this.#end;
     this.#start = `(${last}`;
     this.#page = [...this.#page.slice(this.#at), ...entries];
     this.#at = 0;
     this.#next = this.#page[0]?.number ?? this.#next;
     this.bytes = this.#page.reduce((sum, entry) => sum + sizeOf(entry), 0);
     this.largest = entries.reduce((most, entry) => Math.max(most, sizeOf(entry)), OVERHEAD);
-    this.#count = Math.max(1, Math.min(this.#count * 2, PAGE, Math.floor(this.#place.share / this.largest)));
+    this.count = Math.max(1, Math.min(this.count * 2, PAGE, Math.floor(this.#place.share / this.largest)));
   }
 
   /** The page is to be read again when its turn comes. */
   letGo(): void {
-    if (this.isEmpty) return;
+    if (this.#isEmpty) return;
     this.#start = numberToId(this.#next);
     this.#page = [];
     this.#at = 0;
     this.#isAllHere = false;
     this.bytes = 0;
+  }
+
+  get #isEmpty(): boolean {
+    return this.#at === this.#page.length;
   }
 }
 

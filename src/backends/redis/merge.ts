@@ -8,12 +8,11 @@ import type { Reply } from "./replies.ts";
 
 /** What all logs that are read as one may hold, in bytes: 8 MiB. One entry of each size must fit beside it. */
 export const BUDGET = 8 * 1024 * 1024;
-/**
- * Logs whose next pages are asked for together: so few while their entries may be of any size, so many if all that came were
- * small; and among how many of the next those are looked for.
- */
+/** Entries asked for together while nothing is known of their size. */
 const FEW = 8;
-const MANY = 64;
+/** The most entries asked for together: large ones may follow small ones. */
+const MANY = 128;
+/** Among so many of the next logs those are looked for that need pages. */
 const AHEAD = 256;
 
 export type Read = <Result>(work: Work<Result>) => Promise<Result>;
@@ -22,14 +21,13 @@ export type Read = <Result>(work: Work<Result>) => Promise<Result>;
 export async function* merged(logs: readonly Log[], read: Read): AsyncGenerator<Entry, void, undefined> {
   const turns = new Turns(logs);
   for (let first = turns.first; first !== undefined; first = turns.first) {
-    if (first.isEmpty) {
+    const entry = turns.take(first);
+    if (entry !== null) yield entry;
+    else {
       const few = turns.runningOut();
       const ask = few.map((log) => log.question);
       const replies = await read((connection) => Promise.all(ask.map((words) => connection.call(...words))));
       turns.fill(few, replies);
-    } else {
-      const entry = turns.take(first);
-      if (entry !== null) yield entry;
     }
   }
 }
@@ -49,11 +47,18 @@ class Turns {
     return this.#logs[0];
   }
 
-  /** Those whose pages are wanted first. */
+  /** The first, which is empty, and those behind it that soon will be, as far as there is room for their next pages. */
   runningOut(): readonly Log[] {
-    const next = this.#logs.slice(0, AHEAD).filter((log) => log.isRunningOut);
-    const most = this.#largest === 0 ? FEW : Math.min(MANY, BUDGET / this.#largest);
-    return next.slice(0, Math.max(FEW, most));
+    let room = this.#largest === 0 ? FEW : Math.min(MANY, (BUDGET - this.#bytes) / this.#largest);
+    const [first, ...next] = this.#logs.slice(0, AHEAD).filter((log) => log.isRunningOut);
+    const some = first === undefined ? [] : [first];
+    room -= first?.count ?? 0;
+    for (const log of next) {
+      room -= log.count;
+      if (room < 0) break;
+      some.push(log);
+    }
+    return some;
   }
 
   fill(logs: readonly Log[], replies: readonly Reply[]): void {
@@ -64,7 +69,7 @@ class Turns {
     this.#keepToBudget();
   }
 
-  /** The next entry of the first. */
+  /** The next entry of the first; `null` if it is empty. */
   take(first: Log): Entry | null {
     return this.#change(first, () => first.take());
   }

@@ -7,8 +7,6 @@ import { Session } from "./session.ts";
 import { Sessions, type Subscriber, type SubscriberPlace } from "./sessions.ts";
 import { type Delivery, Subscription } from "./subscription.ts";
 
-export type PresencePlace = SubscriberPlace;
-
 /** Who is present, and whom to tell what. */
 export interface PresenceOptions {
   readonly consumer: string;
@@ -32,7 +30,7 @@ export class Presence {
   readonly #stop = new AbortController();
 
   private constructor(
-    place: PresencePlace,
+    place: SubscriberPlace,
     options: PresenceOptions,
     subscription: WorkerSubscription,
     first: Session,
@@ -45,7 +43,11 @@ export class Presence {
    * Hears everything that is sent from when it is there.
    * @throws UnreachableError, or another BlackboardError if the server refuses
    */
-  static async enter(place: PresencePlace, options: PresenceOptions, deadline: Deadline): Promise<Presence> {
+  static async enter(
+    place: SubscriberPlace,
+    options: PresenceOptions,
+    deadline: Deadline,
+  ): Promise<Presence> {
     const subscription = new WorkerSubscription(place, options);
     return new Presence(place, options, subscription, await subscription.open(deadline));
   }
@@ -59,7 +61,7 @@ export class Presence {
     this.#stop.abort();
   }
 
-  async #run(place: PresencePlace, options: PresenceOptions, first: Session): Promise<void> {
+  async #run(place: SubscriberPlace, options: PresenceOptions, first: Session): Promise<void> {
     const { onState, onReturn, onFailure } = options;
     const subscriber: Subscriber = {
       ...place,
@@ -68,21 +70,21 @@ export class Presence {
         onState(state);
         if (state.state === "back") onReturn();
       },
-      open: async (deadline, awaySince) => (awaySince === null ? first : this.#subscription.open(deadline)),
+      open: (deadline) => this.#subscription.open(deadline),
       catchUp: async () => 0,
       goOn: async () => {},
     };
-    await new Sessions(subscriber, this.#stop.signal).run().catch(onFailure);
+    await new Sessions(subscriber, this.#stop.signal).run(first).catch(onFailure);
   }
 }
 
 /** A follower's, so that it counts as one; and two channels of a worker's own. */
 class WorkerSubscription extends Subscription {
-  readonly #place: PresencePlace;
+  readonly #place: SubscriberPlace;
   readonly #options: PresenceOptions;
   readonly #nudge: string;
 
-  constructor(place: PresencePlace, options: PresenceOptions) {
+  constructor(place: SubscriberPlace, options: PresenceOptions) {
     super(place.layout, place.address.db, options.selection);
     this.#place = place;
     this.#options = options;

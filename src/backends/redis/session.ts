@@ -87,7 +87,7 @@ export class Session {
     const lost = new AbortController();
     void this.#connection.ended.then(() => lost.abort());
     const stop = AbortSignal.any([signal, lost.signal]);
-    stop.addEventListener("abort", () => this.close()); // at once: nobody may count it as alive after that
+    stop.addEventListener("abort", () => this.close(), { once: true }); // at once: nobody may count it as alive after that
     try {
       for (;;) {
         await sleep(everyMs, undefined, { signal: stop });

@@ -53,19 +53,26 @@ export class Sessions {
     this.#mayWait = subscriber.patient;
   }
 
-  /** Until it is stopped. @throws what makes going on pointless */
-  async run(): Promise<void> {
-    for (let failed = 0; !this.#stop.aborted; ) {
-      failed = (await this.#attempt()) ? 0 : failed + 1;
+  /**
+   * Until it is stopped.
+   * @param opened a session to begin with, which is closed here, too
+   * @throws what makes going on pointless
+   */
+  async run(opened: Session | null = null): Promise<void> {
+    let [session, failed] = [opened, 0];
+    while (!this.#stop.aborted) {
+      failed = (await this.#attempt(session)) ? 0 : failed + 1;
+      session = null;
       if (failed > 0) await this.#pause(Math.min(FIRST_PAUSE_MS * 2 ** (failed - 1), LONGEST_PAUSE_MS));
     }
+    session?.close(); // stopped before it came to it
   }
 
   /** One session from its beginning to its end; whether it lasted. Throws only what makes going on pointless. */
-  async #attempt(): Promise<boolean> {
-    let session: Session | null = null;
+  async #attempt(opened: Session | null): Promise<boolean> {
+    let session = opened;
     try {
-      session = await this.#open();
+      session ??= await this.#open();
       this.#stop.throwIfAborted();
       const begun = performance.now();
       this.#leave(await this.#keepTo(session));

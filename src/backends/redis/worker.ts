@@ -10,13 +10,14 @@ import { Bell } from "./bell.ts";
 import type { Argument } from "./connection.ts";
 import type { Deadline } from "./deadline.ts";
 import { Patience } from "./patience.ts";
-import { Presence, type PresencePlace } from "./presence.ts";
+import { Presence } from "./presence.ts";
 import { asNumber, type Reply } from "./replies.ts";
 import type { Script } from "./scripts.ts";
+import type { SubscriberPlace } from "./sessions.ts";
 import { type Membership, Supply, type SupplyPlace } from "./supply.ts";
 import { GIVE_UP, RETRY } from "./worker-scripts.ts";
 
-export type WorkerPlace = SupplyPlace & PresencePlace;
+export type WorkerPlace = SupplyPlace & SubscriberPlace;
 
 /** The longest between two looks for what other workers left behind, in milliseconds. */
 const LONGEST_PERIOD_MS = 5000;
@@ -127,7 +128,7 @@ export class RedisWorker implements Worker {
   async #enter(deadline: Deadline): Promise<void> {
     const { consumer, member, selection, options } = this.#membership;
     await this.#supply.join(options.begin, deadline);
-    const attendance = {
+    const presence = {
       consumer,
       member,
       selection,
@@ -137,7 +138,7 @@ export class RedisWorker implements Worker {
       onReturn: () => this.#comeBack(),
       onFailure: (error: unknown) => this.#fail(error),
     };
-    this.#presence = await Presence.enter(this.#place, attendance, deadline);
+    this.#presence = await Presence.enter(this.#place, presence, deadline);
     await this.#supply.hearAll(this.#selects, deadline);
     void this.#keepUp();
   }

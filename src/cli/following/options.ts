@@ -92,7 +92,7 @@ export function checkSeen({ consumer, command }: Wanted): void {
   if (consumer === null || command !== null) return;
   throw usageError(
     "standard output is closed or nothing, so nobody would see what is acknowledged",
-    "let it go somewhere; to drop messages: > /dev/null",
+    "let it go somewhere; to drop messages: > /dev/null in a shell, or -- true",
   );
 }
 
