@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createRedis, UnreachableError } from "../../src/backends/redis/index.ts";
 import type { FollowState, Message } from "../../src/core/types.ts";
+import { RawRedis } from "../helpers/raw-redis.ts";
 import { bytes, follow, openBoard, redisOptions, taker, texts } from "../helpers/redis-board.ts";
 import type { RedisServer } from "../helpers/redis-server.ts";
 import { until, within } from "../helpers/until.ts";
@@ -39,6 +40,20 @@ test("a follower whose connection is cut in the middle of a stream misses nothin
   const recovered = states.map((state) => (state.state === "back" ? state.recovered : 0));
   expect(recovered.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
   expect(states.map(({ state }) => state).slice(0, 2)).toEqual(["away", "back"]);
+});
+
+test("a server that lets it in and drops it at once is not asked all the time", async () => {
+  const server = await start();
+  const admin = await RawRedis.connect(server.url);
+  onTestFinished(() => admin.close());
+  const { states } = await follow(await openBoard(server.url), { channels: ["timmy:c"] });
+  const begun = performance.now();
+  for (let drops = 1; drops <= 6; drops++) {
+    await admin.call("client", "kill", "type", "pubsub");
+    while (states.length < 2 * drops) await new Promise(setImmediate); // soon: it is to be dropped at once
+  }
+  // The least that its growing pauses take; a session that lasts longer than 50 ms needs none.
+  expect(performance.now() - begun).toBeGreaterThan(250);
 });
 
 test("much that was missed on many channels, while more is sent on all of them", async () => {
