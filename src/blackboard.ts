@@ -2,7 +2,6 @@
  * The blackboard as programs and commands use it: validates names, applies the prefix and the defaults, and
  * delegates to a store. It knows neither which store that is nor who calls.
  */
-
 import type { Backend, Capabilities, Follower } from "./core/backend.ts";
 import {
   type BoardDefaults,
@@ -11,26 +10,30 @@ import {
   checkClear,
   checkList,
   conditionOf,
+  type ListOptions,
   type SetValueOptions,
   type SubscribeOptions,
-  startOf,
 } from "./core/board-options.ts";
-import { type Consumer, Consumers } from "./core/consumer.ts";
+import type { Consumer } from "./core/consumer.ts";
 import { usageError } from "./core/errors.ts";
-import { endedFollower, forBoard } from "./core/followers.ts";
+import { Following, isKeys, type KeysWanted } from "./core/following.ts";
 import { parseJson } from "./core/json.ts";
 import { Listeners, type MessageListener } from "./core/listeners.ts";
 import { Naming } from "./core/naming.ts";
-import { atMost, factsOf, matchingIn, sizeOf } from "./core/select.ts";
+import { clearIn, factsOf } from "./core/select.ts";
 import type {
   BackendStatus,
+  Change,
   ChannelFacts,
   ConsumerFacts,
   KeyFacts,
   PublishResult,
+  Reading,
   SetResult,
 } from "./core/types.ts";
 import { checkIncrement, checkTtl, toBytes, type Value } from "./core/values.ts";
+import type { Found } from "./core/waiting.ts";
+import type { HistoryOptions, WaitForOptions, WatchOptions } from "./core/watch-options.ts";
 
 /** One board: a map of keys and a log of messages. Get one from `openBlackboard` or `getBlackboard`. */
 export class Blackboard {
@@ -38,18 +41,19 @@ export class Blackboard {
   readonly #defaults: BoardDefaults;
   readonly #names: Naming;
   readonly #listeners = new Listeners();
-  readonly #consumers = new Consumers();
-  #isClosed = false;
-  #markClosed: () => void = () => {};
+  readonly #following: Following;
+  readonly #closing = new AbortController();
   /** Resolves when the board is closed. */
-  readonly closed = new Promise<void>((resolve) => {
-    this.#markClosed = resolve;
-  });
+  readonly closed = new Promise<void>((resolve) =>
+    this.#closing.signal.addEventListener("abort", () => resolve()),
+  );
 
   constructor(backend: Backend, defaults: BoardDefaults) {
     this.#backend = backend;
     this.#defaults = defaults;
     this.#names = new Naming(defaults.prefix);
+    const place = { names: this.#names, agent: defaults.agent, closed: this.#closing.signal };
+    this.#following = new Following(place, () => this.#store);
   }
 
   /** Where the stores differ: the largest value, and whether foreign clients can take part. */
@@ -60,6 +64,12 @@ export class Blackboard {
   /** The value's bytes, or `null` if absent. `(await board.get("k"))?.toString()` is its text. */
   async get(key: string): Promise<Buffer | null> {
     return this.#store.get(this.#names.known("key", key));
+  }
+
+  /** The value with who wrote it, when, as which log entry, and how long it has to live, all of one moment; `null` if absent. */
+  async read(key: string): Promise<Reading | null> {
+    const [reading] = await this.#store.read([this.#names.known("key", key)], Number.POSITIVE_INFINITY);
+    return reading ? { ...reading, key } : null;
   }
 
   /** The value as text (UTF-8), or `null` if absent. */
@@ -103,17 +113,11 @@ export class Blackboard {
     }
   }
 
-  /**
-   * The keys that match, with what is known of each, in no order.
-   * @param options.unwrittenForMs only keys not written for so long; never one a foreign client wrote
-   */
-  async *list(
-    pattern = "*",
-    options: { readonly unwrittenForMs?: number } = {},
-  ): AsyncGenerator<KeyFacts, void, undefined> {
+  /** The keys that match, with what is known of each, in no order. */
+  async *list(pattern = "*", options: ListOptions = {}): AsyncGenerator<KeyFacts, void, undefined> {
     checkList(options);
     const store = await this.#store.pin();
-    for await (const batch of factsOf(store, this.#names.pattern(pattern), options.unwrittenForMs)) {
+    for await (const batch of factsOf(store, this.#names.pattern(pattern), options)) {
       for (const facts of batch) yield { ...facts, key: this.#names.shown(facts.key) };
     }
   }
@@ -139,11 +143,8 @@ export class Blackboard {
    * key counts as 0 and does not expire; a present one keeps its time to live. Not a 64-bit integer: `conflict`.
    */
   async incr(key: string, by: number | bigint = 1): Promise<number | bigint> {
-    const sum = await this.#store.incr(
-      this.#names.fresh("key", key),
-      checkIncrement(by),
-      this.#defaults.agent,
-    );
+    const whole = this.#names.fresh("key", key);
+    const sum = await this.#store.incr(whole, checkIncrement(by), this.#defaults.agent);
     return Number.isSafeInteger(Number(sum)) ? Number(sum) : sum;
   }
 
@@ -153,9 +154,8 @@ export class Blackboard {
   }
 
   /**
-   * Follows channels: names, or Redis globs (a name with `*`, `?`, `[` or `\` is one). Without a listener it returns
-   * a follower to iterate; await its `ready` before relying on it. With a listener it resolves once no message can be
-   * missed, and `unsubscribe` ends it. `last` and `since` begin with what is retained.
+   * Follows channels: names, or Redis globs (a name with `*`, `?`, `[` or `\` is one). Without a listener it returns a follower to
+   * iterate; await its `ready` before relying on it. With one it resolves once no message can be missed, and `unsubscribe` ends it.
    */
   subscribe(channels: string | readonly string[], options?: SubscribeOptions): Follower;
   subscribe(channel: string, listener: MessageListener): Promise<void>;
@@ -164,8 +164,8 @@ export class Blackboard {
     how: SubscribeOptions | MessageListener = {},
   ): Follower | Promise<void> {
     if (typeof how === "function")
-      return this.#listeners.add(String(channels), how, () => this.#follow(channels, {}));
-    return this.#follow(channels, how);
+      return this.#listeners.add(String(channels), how, () => this.#following.subscribe(channels, {}));
+    return this.#following.subscribe(channels, how);
   }
 
   /** Ends what `subscribe(channel, listener)` began: this listener's part, or every listener's of the channel. */
@@ -174,20 +174,41 @@ export class Blackboard {
   }
 
   /**
-   * Joins the workers of a consumer, a name whose position the store keeps: all workers of one name share the messages,
-   * each handled by one and acknowledged when that is done. Leave by `close`, or by leaving the loop.
+   * Follows keys: names, or Redis globs. Each change comes once, in the order of the log: `set`, `del`, `expired`. With
+   * `initial` it begins with the values that are there.
    */
-  async consume(channels: string | readonly string[], options: ConsumeOptions): Promise<Consumer> {
-    return this.#consumers.join(this.#store, this.#names, this.#defaults.agent, channels, options);
+  watch(keys: string | readonly string[], options: WatchOptions = {}): Follower<Change> {
+    return this.#following.watch(keys, options);
+  }
+
+  /** The retained changes of a key, the oldest first. */
+  history(key: string, options: HistoryOptions = {}): AsyncIterable<Change> {
+    return this.#following.history(key, options);
+  }
+
+  /**
+   * Waits until keys are there, absent, changed, or have a value; at once, if that is so already. Those that are, in the order given.
+   * @throws BlackboardError `timeout` after `timeoutMs`; the signal's reason when that is aborted
+   */
+  async wait(keys: string | readonly string[], options: WaitForOptions = {}): Promise<readonly Found[]> {
+    return this.#following.wait(keys, options);
+  }
+
+  /**
+   * Joins the workers of a consumer, a name whose position the store keeps: all workers of one name share the messages (or, with
+   * `keys`, the changes of keys), each handled by one and acknowledged when that is done. Leave by `close`, or by leaving the loop.
+   */
+  async consume(channels: string | readonly string[], options: ConsumeOptions): Promise<Consumer>;
+  async consume(changes: KeysWanted, options: ConsumeOptions): Promise<Consumer<Change>>;
+  async consume(of: string | readonly string[] | KeysWanted, options: ConsumeOptions) {
+    return isKeys(of)
+      ? this.#following.consumeChanges(of.keys, options)
+      : this.#following.consume(of, options);
   }
 
   /** The board's consumers: where each is in its channels, what is pending, who works. In no order. */
-  async consumers(): Promise<ConsumerFacts[]> {
-    const facts = await this.#store.consumers();
-    return facts.map((one) => ({
-      ...one,
-      channels: one.channels.map((channel) => ({ ...channel, channel: this.#names.shown(channel.channel) })),
-    }));
+  consumers(): Promise<ConsumerFacts[]> {
+    return this.#following.consumers();
   }
 
   /** Forgets a consumer: its positions, and what is pending. Its workers end. False if there is none. */
@@ -198,16 +219,7 @@ export class Blackboard {
   /** Deletes what matches in this prefix; how many keys went (or, with `dryRun`, would go). */
   async clear(pattern = "*", options: ClearOptions = {}): Promise<number> {
     checkClear(options);
-    const store = await this.#store.pin();
-    const matching = matchingIn(store, this.#names.pattern(pattern), options.unwrittenForMs);
-    if (options.dryRun) return sizeOf(matching);
-    const chosen = options.max === undefined ? matching : await atMost(options.max, matching);
-    const age = options.unwrittenForMs === undefined ? {} : { unwrittenForMs: options.unwrittenForMs };
-    let deleted = 0;
-    for await (const batch of chosen) {
-      deleted += await store.del(batch, { agent: this.#defaults.agent, ...age });
-    }
-    return deleted;
+    return clearIn(await this.#store.pin(), this.#names.pattern(pattern), options, this.#defaults.agent);
   }
 
   /** The channels that match and have retained messages or live followers, in no order. */
@@ -223,9 +235,8 @@ export class Blackboard {
 
   /** Gives back what consumers hold, and lets go of every file, socket and timer. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#markClosed();
-    await this.#consumers.close().finally(() => this.#backend.close());
+    this.#closing.abort();
+    await this.#following.close().finally(() => this.#backend.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -233,16 +244,7 @@ export class Blackboard {
   }
 
   get #store(): Backend {
-    if (this.#isClosed) throw usageError("the board is closed");
+    if (this.#closing.signal.aborted) throw usageError("the board is closed");
     return this.#backend;
-  }
-
-  #follow(channels: string | readonly string[], options: SubscribeOptions): Follower {
-    const from = startOf(options);
-    const selection = this.#names.selection(channels);
-    if (options.signal?.aborted) return endedFollower();
-    const { onState = () => {}, onGap = () => {}, live = true, signal } = options;
-    const follower = this.#store.follow(selection, { onState, from, live });
-    return forBoard(follower, { shown: (whole) => this.#names.shown(whole), onGap, signal });
   }
 }

@@ -5,6 +5,7 @@ export type {
   BoardDefaults,
   ClearOptions,
   ConsumeOptions,
+  ListOptions,
   SetValueOptions,
   SubscribeOptions,
   WaitOptions,
@@ -14,9 +15,12 @@ export { BlackboardError, type ErrorKind } from "./core/errors.ts";
 export type { MessageListener } from "./core/listeners.ts";
 export type {
   BackendStatus,
+  Change,
+  ChangeEvent,
   ChannelFacts,
   ConsumerChannel,
   ConsumerFacts,
+  Entry,
   Failure,
   FollowState,
   Gap,
@@ -24,6 +28,7 @@ export type {
   Message,
   Provenance,
   PublishResult,
+  Reading,
   SetResult,
   StoreName,
   StoreStatus,
@@ -31,5 +36,7 @@ export type {
   WorkerFacts,
 } from "./core/types.ts";
 export type { Value } from "./core/values.ts";
+export type { Found } from "./core/waiting.ts";
+export type { HistoryOptions, WaitForOptions, WatchOptions } from "./core/watch-options.ts";
 export type { Delivery } from "./core/worker.ts";
 export { getBlackboard, type OpenOptions, openBlackboard } from "./open.ts";

@@ -14,7 +14,46 @@ export const CLIENTS = {
   "bare mosquitto": ({ mosquitto }) => openMqtt(mosquitto, CHANNEL),
   "timmy-bb memory": ({ dir }) => openBoard({ backend: "memory", dataDir: dir }),
   "timmy-bb redis": ({ redis }) => openBoard({ backend: "redis", url: `redis://127.0.0.1:${redis}` }),
+  "bare redis, event + GET": ({ redis }) => openKeyspace(redis),
+  "watch on memory": ({ dir }) => openWatch({ backend: "memory", dataDir: dir }),
+  "watch on redis": ({ redis }) => openWatch({ backend: "redis", url: `redis://127.0.0.1:${redis}` }),
 };
+
+/** What is set is heard of by the server's own notification, which does not say the value. */
+async function openKeyspace(port) {
+  const key = "watched";
+  const setter = await openResp(port, `__keyspace@0__:${key}`, (text) => ["SET", key, text]);
+  const getter = await openResp(port, "");
+  return {
+    publish: setter.publish,
+    follow: (onValue) => setter.follow(async () => onValue(valueIn(await getter.ask("GET", key)))),
+    close() {
+      setter.close();
+      getter.close();
+    },
+  };
+}
+
+function valueIn(block) {
+  return block.subarray(block.indexOf("\n") + 1, block.length - 2);
+}
+
+async function openWatch(options) {
+  const board = await openBlackboard({ ...options, agent: "bench" });
+  return {
+    publish: (text) => board.set(CHANNEL, text),
+    async follow(onValue) {
+      const watcher = board.watch(CHANNEL);
+      await watcher.ready;
+      void drainChanges(watcher, onValue);
+    },
+    close: () => board.close(),
+  };
+}
+
+async function drainChanges(watcher, onValue) {
+  for await (const { value } of watcher) onValue(value);
+}
 
 /** The same plain socket, but it publishes by our script: what logging costs, without a library. */
 async function openScripted(port) {

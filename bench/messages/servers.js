@@ -19,9 +19,10 @@ export function isInstalled(command, hint) {
 }
 
 /** Nothing is saved: the bench is about messages. */
-export async function startRedis(dir) {
+export async function startRedis(dir, ...more) {
   const port = await freePort();
-  const options = ["--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", dir];
+  const place = ["--bind", "127.0.0.1", "--port", port, "--dir", dir];
+  const options = [...place, "--save", "", "--appendonly", "no", ...more];
   return started(port, "redis-server", options);
 }
 

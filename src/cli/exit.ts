@@ -8,7 +8,7 @@ export interface Exit {
 
 export const EXITS = {
   done: { code: 0, meaning: "done; also when the reader of the output went away" },
-  absent: { code: 1, meaning: "absent: no such key" },
+  absent: { code: 1, meaning: "absent: no such key, no history of it, no such consumer" },
   usage: { code: 2, meaning: "wrong usage or configuration" },
   timeout: { code: 3, meaning: "timed out waiting for what was asked" },
   unavailable: { code: 4, meaning: "store unavailable, or the outcome is unknown" },

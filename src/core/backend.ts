@@ -19,17 +19,19 @@
  * channel and the newest `history.changes` changes, none older than `history.maxAgeMs`.
  */
 import type {
+  AnySelection,
   BackendStatus,
   Bytes,
   ChannelFacts,
   Condition,
   ConsumerFacts,
+  EntryOf,
   FollowState,
   Gap,
   KeyFacts,
   Message,
   PublishResult,
-  Selection,
+  Reading,
   SetResult,
   Start,
   TtlMs,
@@ -93,6 +95,9 @@ export interface Backend {
   /** What is known of each key, in the order given; `null` for one that is absent. */
   describe(keys: readonly string[]): Promise<ReadonlyArray<KeyFacts | null>>;
 
+  /** The same with the values, each value and its facts of one moment. Values over `mostBytes` are left out. */
+  read(keys: readonly string[], mostBytes: number): Promise<ReadonlyArray<Reading | null>>;
+
   /** Milliseconds left (rounded up to 1), `null` if the key does not expire, `undefined` if it is absent. */
   ttl(key: string): Promise<number | null | undefined>;
 
@@ -108,22 +113,35 @@ export interface Backend {
   /** Appends a message to the channel's log and hands it to every live follower. */
   publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult>;
 
+  /** The number of the last log entry; every later one has a greater number (see `ids.ts`). */
+  position(): Promise<number>;
+
   /**
-   * Follows channels: first, with `from`, what is retained from there on, then every message logged, or sent by a
-   * foreign client, after `ready`; each exactly once, by id over all channels, foreign ones as they come. Not `live`: it ends with the
-   * last message that was logged when it began. If the store goes away the follower says so, comes back by itself and
+   * Follows channels, or keys: first, with `from`, what is retained from there on, then every message or change logged, or made by
+   * a foreign client, after `ready`; each exactly once, by id over the whole selection, foreign ones as they come. Not `live`: it ends with
+   * the last entry that was logged when it began. If the store goes away the follower says so, comes back by itself and
    * takes from the log what it missed; so does one whose loop is too slow, and memory stays bounded.
-   * Where retention has dropped what the follower was to get, a `Gap` comes just before that channel's next message, or at
-   * the end of what was read from the log if there is none. `{ last }` asks for nothing that was dropped.
+   * Where retention has dropped what the follower was to get, a `Gap` comes just before that channel's next message (of changes: the next
+   * change of any key), or at the end of what was read from the log if there is none. `{ last }` asks for nothing that was dropped.
+   *
+   * While keys are followed live, an expiry is logged within a second of its time, once, however many follow, although nobody reads the
+   * key. A `set` whose value is not in the log comes without it (`value: null`); the board fetches it by `read`. A foreign client's changes come only where
+   * the server tells of them (else `onState` says `partial`), without a value, and not those made while the store was away.
    */
-  follow(selection: Selection, options: FollowOptions): Follower<Message | Gap>;
+  follow<Of extends AnySelection>(selection: Of, options: FollowOptions): Follower<EntryOf<Of> | Gap>;
 
   /**
    * Joins the workers of the consumer of this name, and makes the consumer if it is new. See `worker.ts`. Each channel
    * has a position of its own; a channel the consumer has not read yet is read from where the consumer began.
-   * No messages are kept at all (`history.messagesPerChannel` is 0): `config`.
+   * A consumer of changes has one position among the changes of all keys, and all of its workers the same selection: another one is
+   * refused (`conflict`) while one of them lives. So is a consumer's change between messages and changes, always.
+   * No messages, or no changes, are kept at all (`history.messagesPerChannel` or `history.changes` is 0): `config`.
    */
-  work(consumer: string, selection: Selection, options: WorkerOptions): Promise<Worker>;
+  work<Of extends AnySelection>(
+    consumer: string,
+    selection: Of,
+    options: WorkerOptions,
+  ): Promise<Worker<EntryOf<Of>>>;
 
   /** The board's consumers, in no order. */
   consumers(): Promise<readonly ConsumerFacts[]>;

@@ -45,6 +45,14 @@ export interface SubscribeOptions extends WaitOptions {
   readonly live?: boolean;
 }
 
+/** Options of {@link Blackboard.list}. */
+export interface ListOptions {
+  /** Only keys not written for so many milliseconds; never one a foreign client wrote. */
+  readonly unwrittenForMs?: number;
+  /** Only keys that this agent wrote last. */
+  readonly by?: string;
+}
+
 /** Options of {@link Blackboard.consume}. */
 export interface ConsumeOptions extends WaitOptions {
   /** The consumer's name. */
@@ -76,9 +84,9 @@ export interface BoardDefaults {
 
 const SET_OPTIONS = ["ttlMs", "if", "ifValue"];
 const CLEAR_OPTIONS = ["unwrittenForMs", "max", "dryRun"];
-const LIST_OPTIONS = ["unwrittenForMs"];
+const LIST_OPTIONS = ["unwrittenForMs", "by"];
 const WAIT_OPTIONS = ["signal", "onState", "onGap"];
-const SUBSCRIBE_OPTIONS = [...WAIT_OPTIONS, "last", "since", "live"];
+export const SUBSCRIBE_OPTIONS = [...WAIT_OPTIONS, "last", "since", "live"];
 const CONSUME_OPTIONS = [...WAIT_OPTIONS, "consumer", "begin", "ackTimeoutMs", "retries", "prefetch"];
 
 /** @throws BlackboardError `usage` for an unknown condition, or two */
@@ -106,7 +114,7 @@ export function checkClear(options: ClearOptions): void {
 }
 
 /** @throws BlackboardError `usage` */
-export function checkList(options: { readonly unwrittenForMs?: number }): void {
+export function checkList(options: ListOptions): void {
   refuseUnknown(options, LIST_OPTIONS);
   checkWhole("unwrittenForMs", options.unwrittenForMs);
 }
@@ -124,7 +132,8 @@ export function startOf(options: SubscribeOptions): Start | null {
   throw usageError("what is not live needs last or since, or there is nothing to come");
 }
 
-function sinceOf(since: string | Date | number): Start {
+/** @throws BlackboardError `usage` */
+export function sinceOf(since: string | Date | number): Start {
   if (since instanceof Date) {
     if (Number.isNaN(since.getTime())) throw usageError("the option since is not a valid date");
     return { sinceMs: since.getTime() };
@@ -150,7 +159,7 @@ export function consumeSettings(options: ConsumeOptions) {
   return { begin, ackTimeoutMs, retries, prefetch };
 }
 
-function checkWhole(name: string, value: number | undefined, least = 0): void {
+export function checkWhole(name: string, value: number | undefined, least = 0): void {
   if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
   throw usageError(`the option ${name} must be a whole number, at least ${least}`);
 }

@@ -1,32 +1,26 @@
 /** A worker as a board's user has it: names without the prefix, gaps told, and an end to trying again. */
-import type { Backend } from "./backend.ts";
 import { type ConsumeOptions, consumeSettings } from "./board-options.ts";
+import { isChange } from "./entry.ts";
 import { usageError } from "./errors.ts";
-import { shownMessage } from "./followers.ts";
-import type { Naming } from "./naming.ts";
-import type { Gap } from "./types.ts";
-import type { Delivery, Worker } from "./worker.ts";
+import { type FollowerView, shownGap } from "./followers.ts";
+import type { Entry, Gap, Message } from "./types.ts";
+import type { Delivery, Worker, WorkerOptions } from "./worker.ts";
 
 /** Those of one board, so that closing the board gives back what they hold. */
 export class Consumers {
-  readonly #open = new Set<Consumer>();
+  readonly #open = new Set<{ close(): Promise<void> }>();
 
-  /** What `Blackboard.consume` does. @throws BlackboardError */
-  async join(
-    store: Backend,
-    names: Naming,
-    agent: string,
-    channels: string | readonly string[],
+  /** @param work joins the workers of the consumer, told how. @throws BlackboardError */
+  async join<Item extends Entry>(
     options: ConsumeOptions,
-  ): Promise<Consumer> {
+    { view, shown }: Pick<FollowerView<Item>, "view" | "shown">,
+    work: (how: Omit<WorkerOptions, "agent">) => Promise<Worker<Item>>,
+  ): Promise<Consumer<Item>> {
     const { begin, ackTimeoutMs, retries, prefetch } = consumeSettings(options);
     const { signal = new AbortController().signal, onState = () => {}, onGap = () => {} } = options;
-    const name = names.plain("consumer", options.consumer);
-    const how = { begin, ackTimeoutMs, agent, onState };
-    const worker = await store.work(name, names.selection(channels), how);
-    const shown = (whole: string) => names.shown(whole);
+    const worker = await work({ begin, ackTimeoutMs, onState });
     const onClose = () => this.#open.delete(consumer);
-    const settings = { consumer: name, retries, prefetch, signal, onGap, onClose, shown };
+    const settings = { consumer: options.consumer, retries, prefetch, signal, onGap, onClose, view, shown };
     const consumer = new Consumer(worker, settings);
     this.#open.add(consumer);
     return consumer;
@@ -37,32 +31,29 @@ export class Consumers {
   }
 }
 
-export interface ConsumerSettings {
+export interface ConsumerSettings<Item extends Entry> extends Omit<FollowerView<Item>, "signal"> {
   readonly consumer: string;
   /** How often a failed message is tried again; `null`: for ever. */
   readonly retries: number | null;
   /** How many messages are taken at once, the one being handled included. */
   readonly prefetch: number;
   readonly signal: AbortSignal;
-  readonly onGap: (gap: Gap["gap"]) => void;
   readonly onClose: () => void;
-  /** A whole name as the user knows it. */
-  readonly shown: (whole: string) => string;
 }
 
 /**
- * One worker of a consumer: the messages it is handed, each once, until it is closed. Every message must be
+ * One worker of a consumer: the messages (or changes) it is handed, each once, until it is closed. Every one must be
  * acknowledged (`ack`) or failed (`fail`); what is neither goes to another worker when this one is closed.
  */
-export class Consumer implements AsyncIterable<Delivery> {
-  readonly #worker: Worker;
-  readonly #settings: ConsumerSettings;
+export class Consumer<Item extends Entry = Message> implements AsyncIterable<Delivery<Item>> {
+  readonly #worker: Worker<Item>;
+  readonly #settings: ConsumerSettings<Item>;
   /** Taken and not handed out yet. */
-  readonly #ahead: Array<Delivery | Gap> = [];
+  readonly #ahead: Array<Delivery<Item> | Gap> = [];
   /** Behind each delivery handed out, the store's own of it. */
-  readonly #originals = new WeakMap<Delivery, Delivery>();
+  readonly #originals = new WeakMap<Delivery<Item>, Delivery<Item>>();
 
-  constructor(worker: Worker, settings: ConsumerSettings) {
+  constructor(worker: Worker<Item>, settings: ConsumerSettings<Item>) {
     this.#worker = worker;
     this.#settings = settings;
   }
@@ -72,7 +63,7 @@ export class Consumer implements AsyncIterable<Delivery> {
    * @param signal ends the waiting with `null`
    * @throws BlackboardError `conflict` if the consumer was deleted
    */
-  async next(signal = this.#settings.signal): Promise<Delivery | null> {
+  async next(signal = this.#settings.signal): Promise<Delivery<Item> | null> {
     const own = this.#settings.signal;
     // Node 20 never lets go of what `any` makes of a signal that lives on, so not one a message.
     const stop = signal === own ? own : AbortSignal.any([signal, own]);
@@ -86,7 +77,7 @@ export class Consumer implements AsyncIterable<Delivery> {
   }
 
   /** One after the other; leaving the loop closes it. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Delivery, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Delivery<Item>, void, undefined> {
     try {
       for (let next = await this.next(); next !== null; next = await this.next()) yield next;
     } finally {
@@ -95,7 +86,7 @@ export class Consumer implements AsyncIterable<Delivery> {
   }
 
   /** It is done: nobody gets it again. */
-  async ack(delivery: Delivery): Promise<void> {
+  async ack(delivery: Delivery<Item>): Promise<void> {
     await this.#worker.ack(this.#originalOf(delivery));
   }
 
@@ -103,7 +94,7 @@ export class Consumer implements AsyncIterable<Delivery> {
    * It could not be handled. Either it is this worker's again, to be tried once more; or it has gone to `CHANNEL:failed`
    * (`"failed"`); or another worker has taken it over meanwhile (`"lost"`).
    */
-  async fail(delivery: Delivery, reason: string): Promise<Delivery | "failed" | "lost"> {
+  async fail(delivery: Delivery<Item>, reason: string): Promise<Delivery<Item> | "failed" | "lost"> {
     const original = this.#originalOf(delivery);
     if (this.#isLast(original)) return (await this.#worker.giveUp(original, reason)) ? "failed" : "lost";
     const again = await this.#worker.retry(original);
@@ -111,7 +102,7 @@ export class Consumer implements AsyncIterable<Delivery> {
   }
 
   /** Gives it back untried: the next worker to ask has it at once. */
-  async release(delivery: Delivery): Promise<void> {
+  async release(delivery: Delivery<Item>): Promise<void> {
     await this.#worker.release(this.#originalOf(delivery));
   }
 
@@ -121,21 +112,22 @@ export class Consumer implements AsyncIterable<Delivery> {
     await this.#worker.close();
   }
 
-  async #more(stop: AbortSignal): Promise<Delivery | Gap | undefined> {
+  async #more(stop: AbortSignal): Promise<Delivery<Item> | Gap | undefined> {
     this.#ahead.push(...(await this.#worker.take(this.#settings.prefetch, stop)));
     return this.#ahead.shift();
   }
 
-  #tellGap({ gap }: Gap): void {
-    this.#settings.onGap({ ...gap, channel: this.#settings.shown(gap.channel) });
+  #tellGap(gap: Gap): void {
+    this.#settings.onGap(shownGap(gap, this.#settings.shown));
   }
 
   /**
    * Not what this consumer has itself given up, which a pattern may bring back for ever; nor what was tried often
    * enough by workers that did not live to say so.
    */
-  async #isWanted(delivery: Delivery): Promise<boolean> {
-    if (delivery.message.failure?.consumer === this.#settings.consumer) {
+  async #isWanted(delivery: Delivery<Item>): Promise<boolean> {
+    const { entry } = delivery;
+    if (!isChange(entry) && entry.failure?.consumer === this.#settings.consumer) {
       await this.#worker.ack(delivery);
       return false;
     }
@@ -147,18 +139,18 @@ export class Consumer implements AsyncIterable<Delivery> {
     return false;
   }
 
-  #isLast({ attempt }: Delivery): boolean {
+  #isLast({ attempt }: Delivery<Item>): boolean {
     const { retries } = this.#settings;
     return retries !== null && attempt > retries;
   }
 
-  #handOut(original: Delivery): Delivery {
-    const delivery = { ...original, message: shownMessage(original.message, this.#settings.shown) };
+  async #handOut(original: Delivery<Item>): Promise<Delivery<Item>> {
+    const delivery = { ...original, entry: await this.#settings.view(original.entry) };
     this.#originals.set(delivery, original);
     return delivery;
   }
 
-  #originalOf(delivery: Delivery): Delivery {
+  #originalOf(delivery: Delivery<Item>): Delivery<Item> {
     const original = this.#originals.get(delivery);
     if (original !== undefined) return original;
     throw usageError("this delivery is not of this consumer");

@@ -1,9 +1,11 @@
 /** A follower as a board's user sees it. */
 import type { Follower } from "./backend.ts";
-import type { Gap, Message } from "./types.ts";
+import type { Entry, Gap, Message } from "./types.ts";
 
 /** Who is told what, and in which words. */
-export interface FollowerView {
+export interface FollowerView<Item extends Entry> {
+  /** An entry as the user gets it. */
+  readonly view: (entry: Item) => Item | Promise<Item>;
   /** A whole name as the user knows it. */
   readonly shown: (whole: string) => string;
   readonly onGap: (gap: Gap["gap"]) => void;
@@ -11,21 +13,24 @@ export interface FollowerView {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The same follower, its channels named as the user knows them, its gaps told apart. */
-export function forBoard(follower: Follower<Message | Gap>, view: FollowerView): Follower {
+/** The same follower, its names as the user knows them, its gaps told apart. */
+export function forBoard<Item extends Entry>(
+  follower: Follower<Item | Gap>,
+  { view, shown, onGap, signal }: FollowerView<Item>,
+): Follower<Item> {
   const stop = () => follower.close().catch(() => {});
-  view.signal?.addEventListener("abort", stop, { once: true });
+  signal?.addEventListener("abort", stop, { once: true });
   return {
     ready: follower.ready,
     close: () => follower.close(),
     async *[Symbol.asyncIterator]() {
       try {
         for await (const item of follower) {
-          if ("gap" in item) view.onGap({ ...item.gap, channel: view.shown(item.gap.channel) });
-          else yield shownMessage(item, view.shown);
+          if ("gap" in item) onGap(shownGap(item, shown));
+          else yield view(item);
         }
       } finally {
-        view.signal?.removeEventListener("abort", stop);
+        signal?.removeEventListener("abort", stop);
       }
     },
   };
@@ -33,12 +38,23 @@ export function forBoard(follower: Follower<Message | Gap>, view: FollowerView):
 
 /** The same message, its channels named as the user knows them. */
 export function shownMessage(message: Message, shown: (whole: string) => string): Message {
-  const failure = message.failure && { ...message.failure, channel: shown(message.failure.channel) };
-  return { ...message, channel: shown(message.channel), failure };
+  return {
+    ...message,
+    channel: shown(message.channel),
+    failure: message.failure && {
+      ...message.failure,
+      channel: message.failure.channel && shown(message.failure.channel),
+      key: message.failure.key && shown(message.failure.key),
+    },
+  };
+}
+
+export function shownGap({ gap }: Gap, shown: (whole: string) => string): Gap["gap"] {
+  return { ...gap, channel: gap.channel && shown(gap.channel) };
 }
 
 /** For a signal that is aborted already: nothing is followed, nothing comes. */
-export function endedFollower(): Follower {
+export function endedFollower<Item extends Entry>(): Follower<Item> {
   return {
     ready: Promise.resolve(),
     close: async () => {},

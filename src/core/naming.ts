@@ -2,7 +2,7 @@
 import { usageError } from "./errors.ts";
 import { escapeGlob, isPattern } from "./glob.ts";
 import { checkKnownName, checkNewName, checkPattern, OWN_ROOT } from "./names.ts";
-import type { Selection } from "./types.ts";
+import type { KeySelection, Selection } from "./types.ts";
 
 /** Checks names and puts the prefix before them. All methods throw BlackboardError `usage` for a wrong name. */
 export class Naming {
@@ -43,16 +43,25 @@ export class Naming {
   }
 
   selection(channels: string | readonly string[]): Selection {
-    const list: readonly string[] = Array.isArray(channels) ? channels : [channels];
-    if (list.length === 0) throw usageError("no channel to follow");
-    return {
-      channels: list.filter((name) => !isPattern(name)).map((name) => this.known("channel", name)),
-      patterns: list.filter(isPattern).map((pattern) => this.pattern(pattern)),
-    };
+    const { names, patterns } = this.#names("channel", channels);
+    return { channels: names, patterns };
   }
 
-  shown(whole: string): string {
-    return whole.slice(this.#root.length);
+  keySelection(keys: string | readonly string[]): KeySelection {
+    const { names, patterns } = this.#names("key", keys);
+    return { keys: names, patterns };
+  }
+
+  /** The name without the prefix. */
+  readonly shown = (whole: string): string => whole.slice(this.#root.length);
+
+  #names(what: string, list: string | readonly string[]) {
+    const all: readonly string[] = Array.isArray(list) ? list : [list];
+    if (all.length === 0) throw usageError(`no ${what} to follow`);
+    return {
+      names: all.filter((name) => !isPattern(name)).map((name) => this.known(what, name)),
+      patterns: all.filter(isPattern).map((pattern) => this.pattern(pattern)),
+    };
   }
 
   /** Without a prefix a name could reach timmy-bb's own bookkeeping; nothing typed may. */

@@ -1,31 +1,30 @@
-/** Which keys a command means: a pattern, and perhaps an age. All steps on one store. */
+/** Which keys a command means: a pattern, and perhaps an age or an author. All steps on one store. */
 import type { Backend } from "./backend.ts";
+import type { ClearOptions, ListOptions } from "./board-options.ts";
 import { BlackboardError } from "./errors.ts";
 import type { KeyFacts } from "./types.ts";
 
-/**
- * What is known of each matching key, in batches.
- * @param unwrittenForMs given: only of those not written for so long
- */
+/** What is known of each matching key, in batches. */
 export async function* factsOf(
   store: Backend,
   pattern: string,
-  unwrittenForMs: number | undefined,
+  { unwrittenForMs, by }: ListOptions,
 ): AsyncGenerator<KeyFacts[]> {
   for await (const batch of store.keys(pattern)) {
     const facts = (await store.describe(batch)).filter((one) => one !== null);
-    yield facts.filter((one) => isStale(one, unwrittenForMs));
+    yield facts.filter((one) => isStale(one, unwrittenForMs) && (by === undefined || one.by === by));
   }
 }
 
 /** The same, but only the names. */
-export async function* matchingIn(
+async function* matchingIn(
   store: Backend,
   pattern: string,
   unwrittenForMs: number | undefined,
 ): AsyncGenerator<readonly string[]> {
   if (unwrittenForMs === undefined) yield* store.keys(pattern);
-  else for await (const batch of factsOf(store, pattern, unwrittenForMs)) yield batch.map(({ key }) => key);
+  else
+    for await (const batch of factsOf(store, pattern, { unwrittenForMs })) yield batch.map(({ key }) => key);
 }
 
 function isStale(facts: KeyFacts, unwrittenForMs: number | undefined): boolean {
@@ -33,7 +32,7 @@ function isStale(facts: KeyFacts, unwrittenForMs: number | undefined): boolean {
 }
 
 /** How many names there are in all. */
-export async function sizeOf(batches: AsyncIterable<readonly string[]>): Promise<number> {
+async function sizeOf(batches: AsyncIterable<readonly string[]>): Promise<number> {
   let size = 0;
   for await (const batch of batches) size += batch.length;
   return size;
@@ -43,7 +42,7 @@ export async function sizeOf(batches: AsyncIterable<readonly string[]>): Promise
  * All batches, held until it is certain that they have at most `max` names.
  * @throws BlackboardError `conflict` if there are more
  */
-export async function atMost(
+async function atMost(
   max: number,
   batches: AsyncIterable<readonly string[]>,
 ): Promise<readonly (readonly string[])[]> {
@@ -59,4 +58,20 @@ export async function atMost(
     }
   }
   return held;
+}
+
+/** Deletes what matches, or counts it; how many keys that are. @throws BlackboardError `conflict` if more than `max` match */
+export async function clearIn(
+  store: Backend,
+  pattern: string,
+  { unwrittenForMs, max, dryRun }: ClearOptions,
+  agent: string,
+): Promise<number> {
+  const matching = matchingIn(store, pattern, unwrittenForMs);
+  if (dryRun) return sizeOf(matching);
+  const chosen = max === undefined ? matching : await atMost(max, matching);
+  const age = unwrittenForMs === undefined ? {} : { unwrittenForMs };
+  let deleted = 0;
+  for await (const batch of chosen) deleted += await store.del(batch, { agent, ...age });
+  return deleted;
 }

@@ -33,12 +33,20 @@ export type SetResult =
 /** What a listing tells about a key. */
 export interface KeyFacts extends Provenance {
   readonly key: string;
+  /** The log entry of its last write; `null` if a foreign client wrote it. */
+  readonly id: string | null;
   /** Since the last write, in milliseconds by the store's own clock; `null` if `at` is. */
   readonly ageMs: number | null;
   /** Milliseconds left; `null`: does not expire. */
   readonly ttlMs: number | null;
   /** Bytes of the value; `null` for a foreign key that is not a plain string. */
   readonly size: number | null;
+}
+
+/** A key's value with what is known of it, both of one moment. */
+export interface Reading extends KeyFacts {
+  /** `null`: larger than was asked for, or (with no `size`) not a plain string. */
+  readonly value: Buffer | null;
 }
 
 /** What became of a `publish`. */
@@ -63,22 +71,53 @@ export interface Message {
   readonly failure: Failure | null;
 }
 
-/** What became of a message that a consumer gave up. The message itself is passed on byte for byte. */
+/** What happens to a key. */
+export type ChangeEvent = "set" | "del" | "expired";
+
+/** A change of a key as a watcher gets it. */
+export interface Change {
+  readonly event: ChangeEvent;
+  readonly key: string;
+  /**
+   * What was set. `null` for the other events; and where the value is in no log (it is over 64 KiB, or a foreign client wrote
+   * it) and there is none of this write any more: the key was written or deleted again since.
+   */
+  readonly value: Buffer | null;
+  /** Bytes of what was set; `null` for the other events, and if it is not known. */
+  readonly size: number | null;
+  /** Its log entry, and who made it; `null` for a foreign client's change. An expiry is nobody's. */
+  readonly id: string | null;
+  readonly by: string | null;
+  /** When it was made (foreign: heard of), in milliseconds since the epoch. */
+  readonly at: number;
+  /** Nothing happened: the value was there when watching began (asked for by `initial`). */
+  readonly isInitial: boolean;
+}
+
+/** What the log holds. */
+export type Entry = Message | Change;
+
+/** What became of a message or a change that a consumer gave up. A message itself is passed on byte for byte. */
 export interface Failure {
-  /** The channel it was sent to, its log entry there, and who sent it. */
-  readonly channel: string;
+  /** The channel it was sent to; `null`: it was a change. */
+  readonly channel: string | null;
+  /** The key that changed, and how; `null`: it was a message. */
+  readonly key: string | null;
+  readonly event: ChangeEvent | null;
+  /** Its log entry, and who made it (an expiry: nobody, `null`). */
   readonly id: string;
-  readonly by: string;
+  readonly by: string | null;
   /** The consumer that gave it up, after so many attempts, and what the last one ended with. */
   readonly consumer: string;
   readonly attempts: number;
   readonly reason: string;
 }
 
-/** Stands for messages of one channel that retention dropped before they were read. */
+/** Stands for messages of one channel, or changes of keys, that retention dropped before they were read. */
 export interface Gap {
   readonly gap: {
-    readonly channel: string;
+    /** `null`: of the changes, whichever keys they were of. */
+    readonly channel: string | null;
     /** Nothing is missing up to this id (the last one read, or where reading began) … */
     readonly after: string;
     /** … nor from this one on, the next that is there; `null`: none is. */
@@ -88,7 +127,7 @@ export interface Gap {
 
 /** Where a follower begins. */
 export type Start =
-  /** The newest so many messages of the selection as a whole, or what is retained of them. */
+  /** The newest so many entries of the selection as a whole (`Infinity`: all), or what is retained of them. */
   | { readonly last: number }
   /** Behind an id: the first number that is not wanted any more (see `ids.ts`). */
   | { readonly after: number }
@@ -97,13 +136,27 @@ export type Start =
   /** So many milliseconds ago, by the store's clock. */
   | { readonly agoMs: number };
 
-/** What to follow. */
+/** The messages of channels. */
 export interface Selection {
   /** Channels by their exact names. */
   readonly channels: readonly string[];
   /** Channels by Redis globs. */
   readonly patterns: readonly string[];
 }
+
+/** The changes of keys. */
+export interface KeySelection {
+  /** Keys by their exact names. */
+  readonly keys: readonly string[];
+  /** Keys by Redis globs. */
+  readonly patterns: readonly string[];
+}
+
+/** What to follow. */
+export type AnySelection = Selection | KeySelection;
+
+/** What comes of following it. */
+export type EntryOf<Of extends AnySelection> = Of extends KeySelection ? Change : Message;
 
 /** What a follower or a worker says about its store. */
 export type FollowState =
@@ -125,7 +178,9 @@ export type FollowState =
       readonly store: StoreName;
       readonly held: number;
       readonly atMostMs: number;
-    };
+    }
+  /** It follows, but foreign clients' changes of keys are not heard, because the server does not tell of them. Told once. */
+  | { readonly state: "partial"; readonly store: StoreName; readonly reason: string };
 
 /** A channel with retained messages or live followers. */
 export interface ChannelFacts {
@@ -148,7 +203,8 @@ export interface ConsumerFacts {
 }
 
 export interface ConsumerChannel {
-  readonly channel: string;
+  /** `null`: the changes of keys. */
+  readonly channel: string | null;
   /** Up to here messages were handed to workers; where the consumer began, if none was. */
   readonly position: string;
   /** Handed to a worker and not acknowledged yet. */

@@ -6,10 +6,13 @@
  * given back (`release`). While its process runs, a worker keeps what it holds. If it does not renew for `ackTimeoutMs`
  * (it was killed or stopped, or cannot reach the store), other workers take over what it held: so a message is handled
  * at least once, and more than once only then. What the store is told of a message (`ack`, `retry`, `giveUp`, `release`)
- * waits for a store that is away; `close` ends the waiting. Foreign messages are in no log and reach no worker.
+ * waits for a store that is away; `close` ends the waiting. What foreign clients do is in no log and reaches no worker.
+ *
+ * What is said of messages and channels holds for changes, too: all changes of keys are one channel, of which a worker is handed those it
+ * selects; the others count as done.
  */
 import { BlackboardError } from "./errors.ts";
-import type { FollowState, Gap, Message } from "./types.ts";
+import type { AnySelection, Entry, FollowState, Gap, Message } from "./types.ts";
 
 export interface WorkerOptions {
   /** Where a new consumer begins; one that is known goes on where it is. */
@@ -21,14 +24,14 @@ export interface WorkerOptions {
   readonly onState: (state: FollowState) => void;
 }
 
-/** A message that one worker holds. */
-export interface Delivery {
-  readonly message: Message;
+/** A message, or a change, that one worker holds. */
+export interface Delivery<Item extends Entry = Message> {
+  readonly entry: Item;
   /** How often it was handed to a worker, or tried again by one, this time included: 1, 2, … */
   readonly attempt: number;
 }
 
-export interface Worker {
+export interface Worker<Item extends Entry = Message> {
   /**
    * Up to `most` messages for this worker alone, those of one channel in the order of its log, each channel's oldest first; what
    * was taken over from others comes before what is new. Waits, over absences of the store too, until there is one;
@@ -42,36 +45,43 @@ export interface Worker {
    * message taken over that retention has dropped meanwhile. One call at a time.
    * @throws BlackboardError `conflict` if the consumer was deleted
    */
-  take(most: number, signal: AbortSignal): Promise<ReadonlyArray<Delivery | Gap>>;
+  take(most: number, signal: AbortSignal): Promise<ReadonlyArray<Delivery<Item> | Gap>>;
 
   /** It is done: nobody gets it again. `close` ends the waiting with `unknown`. */
-  ack(delivery: Delivery): Promise<void>;
+  ack(delivery: Delivery<Item>): Promise<void>;
 
   /** The same message once more, as the next attempt; `null` if another worker has taken it over. */
-  retry(delivery: Delivery): Promise<Delivery | null>;
+  retry(delivery: Delivery<Item>): Promise<Delivery<Item> | null>;
 
   /**
    * Sends the message, byte for byte and with its `Failure`, to `CHANNEL:failed` and acknowledges it, in one step. False, and nothing
-   * is done, if another worker has taken it over.
+   * is done, if another worker has taken it over. Of a change the value is sent (nothing, if it is in no log), to `KEY:failed`.
    */
-  giveUp(delivery: Delivery, reason: string): Promise<boolean>;
+  giveUp(delivery: Delivery<Item>, reason: string): Promise<boolean>;
 
   /** Gives it back: the next to ask has it at once, and this attempt does not count. */
-  release(delivery: Delivery): Promise<void>;
+  release(delivery: Delivery<Item>): Promise<void>;
 
   /** Gives back what it holds and leaves. Safe to call twice. */
   close(): Promise<void>;
 }
 
-/** @throws BlackboardError `config` if no messages are kept: a consumer is a place among them */
-export function checkKept(messagesPerChannel: number): void {
-  if (messagesPerChannel > 0) return;
-  throw new BlackboardError("config", "a consumer needs messages that are kept, and none are", {
-    hint: "set blackboard.history.messages_per_channel to more than 0",
+/** @throws BlackboardError `config` if nothing is kept of what is selected: a consumer is a place among it */
+export function checkKept(
+  selection: AnySelection,
+  history: { readonly messagesPerChannel: number; readonly changes: number },
+): void {
+  const [kept, what, setting] =
+    "keys" in selection
+      ? [history.changes, "changes", "changes"]
+      : [history.messagesPerChannel, "messages", "messages_per_channel"];
+  if (kept > 0) return;
+  throw new BlackboardError("config", `a consumer needs ${what} that are kept, and none are`, {
+    hint: `set blackboard.history.${setting} to more than 0`,
   });
 }
 
-/** Where a channel's messages go that a consumer gave up. */
-export function failedChannelOf(channel: string): string {
-  return `${channel}:failed`;
+/** Where messages go that a consumer gave up; for a change, the name is the key's. */
+export function failedChannelOf(name: string): string {
+  return `${name}:failed`;
 }

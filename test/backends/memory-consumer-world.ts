@@ -34,7 +34,7 @@ export async function send(backend: Backend, channel: string, ...texts: string[]
 /** So many messages, and the gaps between them, however many calls it takes. */
 export async function takeAll(worker: Worker, count: number, most = count): Promise<Array<Delivery | Gap>> {
   const items: Array<Delivery | Gap> = [];
-  while (items.filter((item) => "message" in item).length < count) {
+  while (items.filter((item) => "entry" in item).length < count) {
     items.push(...(await within("a message", worker.take(most, NEVER))));
   }
   return items;
@@ -57,7 +57,7 @@ export async function takeNow(worker: Worker, most = 100): Promise<ReadonlyArray
 
 /** Messages by their text, gaps as they are. */
 export function shown(items: ReadonlyArray<Delivery | Gap>): unknown[] {
-  return items.map((item) => ("gap" in item ? item.gap : item.message.payload.toString()));
+  return items.map((item) => ("gap" in item ? item.gap : item.entry.payload.toString()));
 }
 
 /** `0`, `1`, … */

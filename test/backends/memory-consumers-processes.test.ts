@@ -25,7 +25,7 @@ afterAll(removeBundle);
 const HANDLE = (most: number, ms: number) => `
   for (;;) {
     for (const item of await worker.take(${most}, NEVER)) {
-      say(item.message.payload + " " + item.attempt);
+      say(item.entry.payload + " " + item.attempt);
       await new Promise((resolve) => setTimeout(resolve, ${ms}));
       await worker.ack(item);
     }
@@ -33,7 +33,7 @@ const HANDLE = (most: number, ms: number) => `
 /** Takes one, says so, and keeps it until it is told to do more. */
 const KEEP = `
   const [item] = await worker.take(1, NEVER);
-  say("has " + item.message.payload);
+  say("has " + item.entry.payload);
   await told;`;
 const has = (child: Started, text: string) =>
   until(`it has ${text}`, () => linesOf(child).includes(`has ${text}`));
@@ -44,7 +44,7 @@ describe("workers in other processes", () => {
     const backend = await open(path);
     await send(backend, "t:c", ...numbers(6));
     const code = `${workerCode(30_000)}
-      for (let i = 0; i < 3; i++) { const [item] = await worker.take(1, NEVER); say(item.message.payload.toString()); await worker.ack(item); }`;
+      for (let i = 0; i < 3; i++) { const [item] = await worker.take(1, NEVER); say(item.entry.payload.toString()); await worker.ack(item); }`;
     for (const from of [0, 3]) {
       const child = inProcess(path, code);
       await succeed([child]);
@@ -94,7 +94,7 @@ describe("workers in other processes", () => {
     // It last renewed up to a third of its time before it was killed.
     expect(performance.now() - killedAt).toBeGreaterThan(700);
     expect(item).toMatchObject({ attempt: 2 });
-    expect((item as Delivery).message.payload.toString()).toBe("0");
+    expect((item as Delivery).entry.payload.toString()).toBe("0");
     expect((await backend.consumers())[0]?.workers).toEqual([
       { worker: expect.stringMatching(/^tester#/), pending: 2, isAlive: true },
     ]);

@@ -177,7 +177,7 @@ describe("a worker that is there", () => {
       const backend = await open(path, history(100, DAY_MS));
       await send(backend, "t:c", "m");
       const dead = await work(backend);
-      const { message } = await takeOne(dead);
+      const { entry: message } = await takeOne(dead);
       age(path);
       if (isDropped) await writeSome(backend);
       query(path, "UPDATE pending SET due = 0");

@@ -43,7 +43,7 @@ async function work(backend: Backend, ackTimeoutMs: number, selection?: Selectio
 /** The next so many, taken at most so many at a time: text and attempt. A gap is an error. */
 async function taken(worker: Worker, count: number, most = count): Promise<string[]> {
   const items = await takeAll(worker, count, most);
-  return items.map((item) => `${(item as Delivery).message.payload} ${(item as Delivery).attempt}`);
+  return items.map((item) => `${(item as Delivery).entry.payload} ${(item as Delivery).attempt}`);
 }
 
 function atMostOf(state: FollowState | undefined): number {

@@ -192,7 +192,7 @@ describe("a worker", () => {
     const first = await takeOne(worker);
     expect(first.attempt).toBe(1);
     const second = await worker.retry(first);
-    expect(second).toEqual({ message: first.message, attempt: 2 });
+    expect(second).toEqual({ entry: first.entry, attempt: 2 });
     await worker.ack(second as Delivery);
     expect(await worker.retry(first)).toBeNull();
     expect(await takeNow(worker)).toEqual([]);
@@ -209,9 +209,11 @@ describe("a worker", () => {
     expect(pendingIn(path)).toEqual([]);
     expect(await worker.giveUp(delivery as Delivery, "twice")).toBe(false);
     const failed = await takeOne(await work(backend, {}, channels("t:c:failed")));
-    expect(failed.message).toMatchObject({ channel: "t:c:failed", payload, by: "tester" });
-    expect(failed.message.failure).toEqual({
+    expect(failed.entry).toMatchObject({ channel: "t:c:failed", payload, by: "tester" });
+    expect(failed.entry.failure).toEqual({
       channel: "t:c",
+      key: null,
+      event: null,
       id,
       by: "sender",
       consumer: "w",

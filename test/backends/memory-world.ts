@@ -12,7 +12,7 @@ import { type MemoryOptions, openMemory } from "../../src/backends/memory/index.
 import type { Backend, Follower, FollowOptions, SetOptions } from "../../src/core/backend.ts";
 import { collect } from "../../src/core/collect.ts";
 import { encodeName } from "../../src/core/names.ts";
-import type { Gap, Message, Selection, Start } from "../../src/core/types.ts";
+import type { Change, Gap, KeySelection, Message, Selection, Start } from "../../src/core/types.ts";
 import { killProcesses, type Started, start } from "../helpers/processes.ts";
 import { scaled } from "../helpers/scale.ts";
 import { removeTempDirs, tempDir } from "../helpers/temp.ts";
@@ -109,6 +109,11 @@ export function channels(...names: string[]): Selection {
   return { channels: names, patterns: [] };
 }
 
+/** Only these keys, exactly. */
+export function keys(...names: string[]): KeySelection {
+  return { keys: names, patterns: [] };
+}
+
 /** Rows as another program sees them. */
 export function query(path: string, sql: string, ...parameters: unknown[]): Record<string, unknown>[] {
   const connection = new DatabaseSync(path, { timeout: 5000 });
@@ -151,13 +156,22 @@ export function since(from: Start, live = false): FollowOptions {
 }
 
 /** All of a follower that ends. */
-export async function all(follower: Follower<Message | Gap>): Promise<Array<Message | Gap>> {
+export async function all<Item>(follower: Follower<Item>): Promise<Item[]> {
   return within("the follower to end", collect(follower), 20_000);
 }
 
 /** What came, for people: payloads, and gaps as `gap <what is behind it>`. */
 export function texts(items: ReadonlyArray<Message | Gap>): string[] {
   return items.map((item) => ("gap" in item ? `gap ${item.gap.next ?? "end"}` : item.payload.toString()));
+}
+
+/** What happened, for people: `set t:k v`, `del t:k`, and gaps as `gap <what is behind it>`. */
+export function events(items: ReadonlyArray<Change | Gap>): string[] {
+  return items.map((item) => {
+    if ("gap" in item) return `gap ${item.gap.next ?? "end"}`;
+    const { event, key, value } = item;
+    return value === null ? `${event} ${key}` : `${event} ${key} ${value}`;
+  });
 }
 
 /** Only messages; a gap among them is an error. */

@@ -146,7 +146,7 @@ test("closing while the store is away tries once more, in its time, and leaves t
   server.resume();
   const other = await work(await openBoard(server.url), { ackTimeoutMs: 100 });
   // What the paused server was told of one of them, it does when it goes on: that one's time begins anew.
-  const rest = (await other.hold(2)).map(({ message }) => message.payload.toString());
+  const rest = (await other.hold(2)).map(({ entry }) => entry.payload.toString());
   expect(rest.sort()).toEqual(["1", "2"]);
 });
 
@@ -196,7 +196,7 @@ test("an answer that is lost: what it handed out comes again, uncounted; what wa
   expect(again?.attempt).toBe(2);
   line.loseNextAnswer();
   await worker.release(again ?? expect.unreachable());
-  expect((await hold(1))[0]?.message).toEqual(again?.message);
+  expect((await hold(1))[0]?.entry).toEqual(again?.entry);
   expect((await store.consumers())[0]?.channels).toMatchObject([{ pending: 1, lag: 0 }]);
 });
 

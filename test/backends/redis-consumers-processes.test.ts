@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterAll(() => server.stop());
 
-const TEXT = "delivery.message.payload + ' ' + delivery.attempt";
+const TEXT = "delivery.entry.payload + ' ' + delivery.attempt";
 /** Takes one, says so, and keeps it until it is told to do more. */
 const KEEP = `const delivery = await consumer.next(); say("has " + ${TEXT}); await told;`;
 /** Handles what comes, for ever. */
@@ -101,7 +101,7 @@ test("a living process keeps what it holds for many times the ack timeout", asyn
   child.process.stdin?.end();
   await until("it is done", () => linesOf(child).includes("done"));
   await send(store, 1, "timmy:c", 1);
-  expect(await taking).toMatchObject([{ attempt: 1, message: { payload: Buffer.from("1") } }]);
+  expect(await taking).toMatchObject([{ attempt: 1, entry: { payload: Buffer.from("1") } }]);
 });
 
 test("a stopped process loses what it held; when it goes on, it can do no harm", async () => {

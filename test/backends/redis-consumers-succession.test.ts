@@ -43,7 +43,7 @@ test("a worker that comes alone begins with what the killed one held, when its t
   const selection = { channels: ["timmy:c", "timmy:d"] };
   const { hold, take, states } = await work(store, { ackTimeoutMs: 300, selection });
   await send(store, 1, "timmy:d");
-  expect(deliveries(await take(10))).toMatchObject([{ message: { channel: "timmy:d" }, attempt: 1 }]);
+  expect(deliveries(await take(10))).toMatchObject([{ entry: { channel: "timmy:d" }, attempt: 1 }]);
   const taking = hold(6);
   await until("it says so", () => states.length > 0);
   const due = performance.now() + atMostOf(states[0]);
@@ -107,7 +107,7 @@ test("what retention dropped of it stands as a gap in its place", async () => {
   const items = [...(await take(9))];
   while (items.length < 4) items.push(...(await take(9)));
   expect(items[0]).toMatchObject({ gap: { channel: "timmy:c" } });
-  const messages = items.flatMap((item) => ("gap" in item ? [] : [item.message]));
+  const messages = items.flatMap((item) => ("gap" in item ? [] : [item.entry]));
   expect(texts(messages)).toEqual(["2", "3", "4"]);
 });
 

@@ -32,9 +32,9 @@ describe("handing out", () => {
     const ids = await send(store, 4);
     const [one, other] = [await work(store), await work(store)];
     const held = [...(await one.hold(1)), ...(await other.hold(2)), ...(await one.hold(1))];
-    expect(held.map(({ message }) => message.id)).toEqual(ids);
+    expect(held.map(({ entry }) => entry.id)).toEqual(ids);
     expect(held[0]).toEqual({
-      message: {
+      entry: {
         channel: "timmy:c",
         payload: bytes("0"),
         id: ids[0],
@@ -56,7 +56,7 @@ describe("handing out", () => {
     await store.publish("timmy:c", Buffer.alloc(5 << 20, "x"), "me");
     expect((await take(10)).length).toBe(2);
     expect((await take(10)).length).toBe(2);
-    expect(deliveries(await take(10))[0]?.message.payload.length).toBe(5 << 20);
+    expect(deliveries(await take(10))[0]?.entry.payload.length).toBe(5 << 20);
   });
 
   test("over several channels the oldest first, each channel in order", async () => {
@@ -64,7 +64,7 @@ describe("handing out", () => {
     for (let at = 0; at < 60; at++) sent.push(...(await send(store, 1, `timmy:c${(at * 7) % 5}`, at)));
     const { take } = await work(store, { selection: { patterns: ["timmy:c*"] } });
     const taken: Array<string | null> = [];
-    while (taken.length < 60) taken.push(...deliveries(await take(7)).map(({ message }) => message.id));
+    while (taken.length < 60) taken.push(...deliveries(await take(7)).map(({ entry }) => entry.id));
     expect(taken).toEqual(sent);
   });
 
@@ -73,8 +73,7 @@ describe("handing out", () => {
     for (const channel of channels) await send(store, 2, channel);
     const { take } = await work(store, { selection: { patterns: ["timmy:many:*"] } });
     const taken: string[] = [];
-    while (taken.length < 200)
-      taken.push(...deliveries(await take(50)).map(({ message }) => message.channel));
+    while (taken.length < 200) taken.push(...deliveries(await take(50)).map(({ entry }) => entry.channel));
     expect(taken.sort()).toEqual([...channels, ...channels].sort());
   });
 
@@ -196,7 +195,7 @@ describe("what is held", () => {
     expect([heard, ...(await logged.take(1))]).toEqual([heard, heard]);
     expect(heard).toMatchObject({ channel: "timmy:c:failed", payload, by: "worker", failure });
     const second = await work(store, { consumer: "second", selection: { channels: ["timmy:c:failed"] } });
-    expect((await second.hold(1))[0]?.message).toEqual(heard);
+    expect((await second.hold(1))[0]?.entry).toEqual(heard);
     expect((await factsOf())?.channels).toMatchObject([{ pending: 0, lag: 0 }]);
     expect(await worker.giveUp(held ?? expect.unreachable(), "again")).toBe(false);
     expect(await server.cli("xlen", `${ROOT}channel:timmy:c:failed`)).toBe("1");
@@ -224,7 +223,7 @@ describe("what is held", () => {
     const [held] = await one.hold(1);
     // as if the worker had not renewed: nothing of this process can be stopped and go on testing
     const [member = ""] = (await server.cli("xinfo", "consumers", STREAM, "team")).split("\n").slice(1);
-    const id = held?.message.id ?? "";
+    const id = held?.entry.id ?? "";
     await server.cli("xclaim", STREAM, "team", member, "0", id, "IDLE", "70000", "JUSTID");
     const other = await work(store, { ackTimeoutMs: 100 });
     expect(shown(await other.hold(1))).toEqual(["0 2"]);
@@ -238,7 +237,7 @@ describe("what is held", () => {
     const { hold, take } = await work(store, { ackTimeoutMs: 60_000 });
     const [held = expect.unreachable()] = await hold(1);
     const [member = ""] = (await server.cli("xinfo", "consumers", STREAM, "team")).split("\n").slice(1);
-    const id = held.message.id ?? "";
+    const id = held.entry.id ?? "";
     await server.cli("xclaim", STREAM, "team", member, "0", id, "IDLE", "70000", "JUSTID");
     await send(store, 1, "timmy:c", 1);
     expect(shown(deliveries(await take(5)))).toEqual(["1 1"]);
@@ -288,7 +287,7 @@ describe("what is lost to retention", () => {
     const dying = await openBoard(server.url, KEEPING_5);
     await send(board, 2);
     const held = await (await work(dying, { ackTimeoutMs: 100 })).hold(2);
-    const ids = [...held.map(({ message }) => message.id), ...(await send(board, 5, "timmy:c", 2))];
+    const ids = [...held.map(({ entry }) => entry.id), ...(await send(board, 5, "timmy:c", 2))];
     await dying.close();
     await until("the server to notice", async () => !(await factsOf())?.workers[0]?.isAlive);
     const { take } = await work(board, { ackTimeoutMs: 100 });

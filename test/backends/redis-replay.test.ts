@@ -218,8 +218,9 @@ test("very many channels with a few messages each are merged in order, from eith
 
 test("what others put into a log is passed over, and a failure is read from log and envelope alike", async () => {
   const store = await board();
-  const failure = { channel: "timmy:a", id: "1-1", by: "me", consumer: "c", attempts: 4, reason: "exit 1" };
-  const json = JSON.stringify(failure);
+  const known = { id: "1-1", by: "me", consumer: "c", attempts: 4, reason: "exit 1" };
+  const json = JSON.stringify({ channel: "timmy:a", ...known });
+  const failure = { channel: "timmy:a", key: null, event: null, ...known };
   const stream = "timmy-bb:{timmy}:channel:timmy:a:failed";
   const { take } = await follow(store, { channels: ["timmy:a:failed"] });
   const [last = ""] = await send(store, "timmy:a:failed", ["1"]);

@@ -2,6 +2,8 @@
 import type { ErrorKind } from "../../src/core/errors.ts";
 import { compareNames, decodeName, encodeName } from "../../src/core/names.ts";
 import type {
+  Change,
+  ChangeEvent,
   ChannelFacts,
   ConsumerFacts,
   Gap,
@@ -10,9 +12,10 @@ import type {
   Failure as MessageFailure,
 } from "../../src/core/types.ts";
 import type { Ended } from "../helpers/processes.ts";
-import { Failure } from "./driver.ts";
+import { Failure, type Known } from "./driver.ts";
 import {
   bytesIn,
+  bytesOrNull,
   nameIn,
   numberIn,
   numberOrNull,
@@ -96,6 +99,7 @@ export function inOrder(names: string[]): string[] {
 export function factsIn(row: Row): KeyFacts {
   return {
     key: nameIn(row, "key"),
+    id: textOrNull(row, "id"),
     ttlMs: numberOrNull(row, "ttl_ms"),
     size: numberOrNull(row, "size"),
     by: textOrNull(row, "by"),
@@ -129,15 +133,61 @@ function messageIn(row: Row): Message {
   };
 }
 
+/** A record of `watch`, or of `history`. */
+export function changeItemIn(row: Row): Change | Gap {
+  if (row.gap === undefined) return changeIn(row);
+  const gap = rowIn(row, "gap");
+  if ("channel" in gap) throw new Error("a gap of changes tells a channel");
+  return { gap: { channel: null, after: textIn(gap, "after"), next: textOrNull(gap, "next") } };
+}
+
+function changeIn(row: Row): Change {
+  if (row.initial !== undefined && row.initial !== true) throw new Error("initial is not true");
+  return {
+    event: eventIn(row),
+    key: nameIn(row, "key"),
+    value: bytesOrNull(row, "value"),
+    size: numberOrNull(row, "size"),
+    id: textOrNull(row, "id"),
+    by: textOrNull(row, "by"),
+    at: numberIn(row, "at"),
+    isInitial: row.initial === true,
+  };
+}
+
+function eventIn(row: Row): ChangeEvent {
+  const event = textIn(row, "event");
+  if (event === "set" || event === "del" || event === "expired") return event;
+  throw new Error(`no event: ${event}`);
+}
+
+/** A record of `get`, or of `wait`; of an absent key there is its name and no value. */
+export function knownIn(row: Row): Known | null {
+  if (row.value === null && row.id === undefined) return null;
+  return {
+    key: nameIn(row, "key"),
+    value: bytesOrNull(row, "value"),
+    id: textOrNull(row, "id"),
+    by: textOrNull(row, "by"),
+    at: numberOrNull(row, "at"),
+    ttlMs: numberOrNull(row, "ttl_ms"),
+  };
+}
+
 function gapIn(row: Row): Gap["gap"] {
   return { channel: nameIn(row, "channel"), after: textIn(row, "after"), next: textOrNull(row, "next") };
 }
 
+/** Of a message it tells the channel, of a change the key and the event. */
 function failureOfMessageIn(row: Row): MessageFailure {
+  const isOfChange = row.event !== undefined;
+  if (isOfChange && "channel" in row) throw new Error("a failure of a change tells a channel");
   return {
-    channel: nameIn(row, "channel"),
+    channel: isOfChange ? null : nameIn(row, "channel"),
+    key: isOfChange ? nameIn(row, "key") : null,
+    event: isOfChange ? eventIn(row) : null,
     id: textIn(row, "id"),
-    by: textIn(row, "by"),
+    by: textOrNull(row, "by"),
     consumer: textIn(row, "consumer"),
     attempts: numberIn(row, "attempts"),
     reason: textIn(row, "reason"),
@@ -149,7 +199,7 @@ export function consumerIn(row: Row): ConsumerFacts {
   return {
     consumer: textIn(row, "consumer"),
     channels: rowsIn(row, "channels").map((one) => ({
-      channel: nameIn(one, "channel"),
+      channel: one.channel === null ? null : nameIn(one, "channel"),
       position: textIn(one, "position"),
       pending: numberIn(one, "pending"),
       lag: numberIn(one, "lag"),

@@ -2,16 +2,18 @@
  * The board through the real command with `--json`. Every answer is checked as well as read: JSON lines and nothing
  * else on stdout, nothing on stderr unless there is an error, one JSON error then, and the exit code of its kind.
  */
-import { decodeName } from "../../src/core/names.ts";
-import type { StoreName } from "../../src/core/types.ts";
+import type { Entry, Gap, StoreName } from "../../src/core/types.ts";
 import { type CliOptions, runCli, startCli } from "../helpers/cli.ts";
 import { until } from "../helpers/until.ts";
 import {
   answerOf,
+  changeItemIn,
   channelFactsIn,
   consumerIn,
   factsIn,
   inOrder,
+  itemIn,
+  knownIn,
   none,
   one,
   publishedIn,
@@ -20,21 +22,25 @@ import {
 import { MISUSES } from "./cli-misuses.ts";
 import { PlainCli } from "./cli-plain.ts";
 import { CliSubscription } from "./cli-subscription.ts";
+import { asWord, followWords, fromWords, valueWord, waitWords, watchWords } from "./cli-words.ts";
 import {
   type Board,
   type BoardSettings,
   type ClearOptions,
   type Deed,
   Failure,
+  type Followed,
   type FollowOptions,
+  type Found,
   type ListOptions,
   type PlainBoard,
   type SetAnswer,
   type SetOptions,
-  type Subscription,
+  type WaitOptions,
+  type WatchOptions,
 } from "./driver.ts";
 import { environmentOf } from "./environment.ts";
-import { bytesIn, nameIn, numberIn, numberOrNull, storesIn, textIn } from "./rows.ts";
+import { bytesIn, nameIn, numberIn, numberOrNull, type Row, storesIn, textIn } from "./rows.ts";
 
 /** Longer arguments go through standard input. */
 const MAX_ARGUMENT_BYTES = 65_536;
@@ -55,7 +61,7 @@ class CliBoard implements Board {
   readonly settings: BoardSettings;
   readonly plain: PlainBoard;
   readonly #countFollowers: CountFollowers;
-  readonly #subscriptions = new Set<CliSubscription>();
+  readonly #subscriptions = new Set<{ close(): Promise<void> }>();
 
   constructor(settings: BoardSettings, countFollowers: CountFollowers) {
     this.settings = settings;
@@ -67,6 +73,12 @@ class CliBoard implements Board {
     const { exit, rows } = await this.#call(["get"], [key]);
     if (exit === "absent") return none(rows, null);
     return sameName(one(rows), "key", key) && bytesIn(one(rows), "value");
+  }
+
+  async read(key: string) {
+    const { exit, rows } = await this.#call(["get"], [key]);
+    if (exit === "absent") return none(rows, null);
+    return sameName(one(rows), "key", key) && knownIn(one(rows));
   }
 
   async set(key: string, value: string | Uint8Array, options: SetOptions = {}): Promise<SetAnswer> {
@@ -102,7 +114,8 @@ class CliBoard implements Board {
 
   async list(pattern?: string, options: ListOptions = {}) {
     const stale = options.staleMs === undefined ? [] : [`--stale=${options.staleMs}ms`];
-    const { rows } = await this.#call(["keys", "--long", ...stale], optional(pattern));
+    const by = options.by === undefined ? [] : [`--by=${options.by}`];
+    const { rows } = await this.#call(["keys", "--long", ...stale, ...by], optional(pattern));
     inOrder(rows.map((row) => nameIn(row, "key")));
     return rows.map(factsIn);
   }
@@ -142,16 +155,25 @@ class CliBoard implements Board {
     return rows.map(publishedIn);
   }
 
-  async subscribe(channels: readonly string[], options: FollowOptions = {}): Promise<Subscription> {
-    const before = await this.#countFollowers();
-    const words = ["subscribe", ...followWords(options), ...this.#globals, ...channels.map(asWord)];
-    const subscription = new CliSubscription(startCli(words, callOptions(this.settings)));
-    this.#subscriptions.add(subscription);
-    if (options.live === false) return subscription;
-    const isReady = async () => subscription.isOver || (await this.#countFollowers()) > before;
-    await until("a subscriber", isReady);
-    if (subscription.isOver) await subscription.ended; // with its error, if there was one
-    return subscription;
+  subscribe(channels: readonly string[], options: FollowOptions = {}) {
+    const words = ["subscribe", ...followWords(options), ...channels.map(asWord)];
+    return this.#follow(words, itemIn, options.live !== false);
+  }
+
+  watch(keys: readonly string[], options: WatchOptions = {}) {
+    const words = ["watch", ...watchWords(options), ...keys.map(asWord)];
+    return this.#follow(words, changeItemIn, options.live !== false);
+  }
+
+  async wait(keys: readonly string[], options: WaitOptions = {}): Promise<Found[]> {
+    const { exit, rows } = await this.#call(["wait", ...waitWords(options)], keys);
+    if (exit === "absent") throw new Error("a wait has no answer `absent`");
+    return rows.map((row) => ({ key: nameIn(row, "key"), known: knownIn(row) }));
+  }
+
+  async history(key: string, from: Pick<FollowOptions, "last" | "since"> = {}) {
+    const { exit, rows } = await this.#call(["history", ...fromWords(from)], [key]);
+    return exit === "absent" ? none(rows, []) : rows.map(changeItemIn);
   }
 
   async consumers() {
@@ -167,8 +189,9 @@ class CliBoard implements Board {
     throw new Error(`exit ${exit} for ${deleted} deleted`);
   }
 
-  async failAtOne(channel: string, consumer: string, retries: number) {
-    const words = ["subscribe", channel, "--consumer", consumer, "--retries", String(retries), "--", "false"];
+  async failAtOne(of: Followed, consumer: string, retries: number) {
+    const start = typeof of === "string" ? ["subscribe", of] : ["watch", of.keys];
+    const words = [...start, "--consumer", consumer, "--retries", String(retries), "--", "false"];
     const { exitCode, stdout } = await runCli(words, callOptions(this.settings));
     if (exitCode !== 1 || stdout.length > 0) throw new Error(`exit ${exitCode}, ${stdout}`);
   }
@@ -224,6 +247,23 @@ class CliBoard implements Board {
     return this.settings.prefix === "" ? ["--json", "--prefix="] : ["--json"];
   }
 
+  /** Resolves when it is ready. */
+  async #follow<Item extends Entry>(
+    words: readonly string[],
+    read: (row: Row) => Item | Gap,
+    isLive: boolean,
+  ): Promise<CliSubscription<Item>> {
+    const before = await this.#countFollowers();
+    const started = startCli([...words, ...this.#globals], callOptions(this.settings));
+    const subscription = new CliSubscription(started, read);
+    this.#subscriptions.add(subscription);
+    if (!isLive) return subscription;
+    const isReady = async () => subscription.isOver || (await this.#countFollowers()) > before;
+    await until("a subscriber", isReady);
+    if (subscription.isOver) await subscription.ended; // with its error, if there was one
+    return subscription;
+  }
+
   async #whetherPresent(command: string, key: string, more: readonly string[], ttlMs: number | null) {
     const { exit, rows } = await this.#call([command], [key, ...more]);
     if (exit === "absent") return none(rows, false);
@@ -238,29 +278,6 @@ class CliBoard implements Board {
   }
 }
 
-function followWords(options: FollowOptions): string[] {
-  const { count, waitMs, last, since, live, consumer, begin } = options;
-  const end = count === undefined ? ["--follow"] : [`--count=${count}`];
-  return [
-    ...(live === false ? [] : end),
-    ...(waitMs === undefined ? [] : [`--wait=${waitMs}ms`]),
-    ...(last === undefined ? [] : [`--last=${last}`]),
-    ...(since === undefined ? [] : [`--since=${sinceWord(since)}`]),
-    ...(consumer === undefined ? [] : [`--consumer=${consumer}`]),
-    ...(begin === undefined ? [] : [`--from-${begin}`]),
-  ];
-}
-
-function sinceWord(since: string | Date | number): string {
-  if (typeof since === "number") return `${since}ms`;
-  return since instanceof Date ? since.toISOString() : since;
-}
-
-/** Behind `--` stands a command, so a channel that looks like an option is written as a pattern. */
-function asWord(channel: string): string {
-  return channel.startsWith("-") ? `\\${channel}` : channel;
-}
-
 function ttlWords({ ttlMs }: SetOptions): string[] {
   if (ttlMs === undefined) return [];
   if (ttlMs === "keep") return ["--keep-ttl"];
@@ -269,7 +286,7 @@ function ttlWords({ ttlMs }: SetOptions): string[] {
 
 function conditionWords({ if: condition, ifValue }: SetOptions): string[] {
   const words = condition === undefined ? [] : [`--if-${condition}`];
-  return ifValue === undefined ? words : [...words, `--if-value=${decodeName(Buffer.from(ifValue))}`];
+  return ifValue === undefined ? words : [...words, `--if-value=${valueWord(ifValue)}`];
 }
 
 /** A value as a word, or as standard input where it cannot be one. */

@@ -1,23 +1,25 @@
-/** A subscription of the command: a process whose lines are read as they come. */
-import type { Gap, Message } from "../../src/core/types.ts";
+/** A subscription, or a watch, of the command: a process whose lines are read as they come. */
+import type { Entry, Gap } from "../../src/core/types.ts";
 import type { Ended, Started } from "../helpers/processes.ts";
 import { until, within } from "../helpers/until.ts";
-import { answerOf, EXIT_OF_KIND, failureIn, itemIn } from "./cli-answers.ts";
-import { type Ending, isMessage, type Subscription } from "./driver.ts";
-import { parseLines } from "./rows.ts";
+import { answerOf, EXIT_OF_KIND, failureIn } from "./cli-answers.ts";
+import { type Ending, isEntry, type Subscription } from "./driver.ts";
+import { parseLines, type Row } from "./rows.ts";
 
 /** The exit of a process that ended because it was told to. */
 const TERMINATED = 143;
 
 /** A subscriber in its own process; its lines are read as they come. */
-export class CliSubscription implements Subscription {
+export class CliSubscription<Item extends Entry> implements Subscription<Item> {
   readonly ended: Promise<Ending>;
   readonly #started: Started;
+  readonly #itemIn: (row: Row) => Item | Gap;
   #over = false;
   #isClosed = false;
 
-  constructor(started: Started) {
+  constructor(started: Started, itemIn: (row: Row) => Item | Gap) {
     this.#started = started;
+    this.#itemIn = itemIn;
     this.ended = started.ended
       .then((ended) => this.#endingOf(ended))
       .finally(() => {
@@ -30,13 +32,13 @@ export class CliSubscription implements Subscription {
     return this.#over;
   }
 
-  seen(): Message[] {
-    return this.items().filter(isMessage);
+  seen(): Item[] {
+    return this.items().filter((item) => isEntry(item));
   }
 
-  items(): (Message | Gap)[] {
+  items(): (Item | Gap)[] {
     const text = this.#started.stdout();
-    return parseLines(text.subarray(0, text.lastIndexOf(10) + 1)).map(itemIn);
+    return parseLines(text.subarray(0, text.lastIndexOf(10) + 1)).map(this.#itemIn);
   }
 
   async take(count: number) {

@@ -4,11 +4,14 @@
  */
 import type { ErrorKind } from "../../src/core/errors.ts";
 import type {
+  Change,
   ChannelFacts,
   ConsumerFacts,
+  Entry,
   Gap,
   KeyFacts,
   Message,
+  Reading,
   StoreName,
   StoreStatus,
 } from "../../src/core/types.ts";
@@ -52,6 +55,7 @@ export type SetAnswer =
 
 export interface ListOptions {
   readonly staleMs?: number;
+  readonly by?: string;
 }
 
 export interface ClearOptions {
@@ -79,17 +83,46 @@ export interface FollowOptions {
   readonly begin?: "start" | "now";
 }
 
+export interface WatchOptions extends FollowOptions {
+  /** Begins with the values that are there. */
+  readonly initial?: true;
+}
+
+export interface WaitOptions {
+  /** Default: that it is present, or has the value, if one is given. */
+  readonly until?: "absent" | "changed";
+  readonly value?: string | Uint8Array;
+  /** From where on a change counts. */
+  readonly since?: string | Date | number;
+  /** One of the keys is enough. */
+  readonly any?: true;
+  /** Fails after this many milliseconds. */
+  readonly waitMs?: number;
+}
+
+/** A value with what is known of it. */
+export type Known = Pick<Reading, "key" | "value" | "id" | "by" | "at" | "ttlMs">;
+
+/** A key that is as it was waited for; `null`: it is absent. */
+export interface Found {
+  readonly key: string;
+  readonly known: Known | null;
+}
+
+/** What is followed: channels, or keys. */
+export type Followed = string | { readonly keys: string };
+
 /** Why a subscription ended. */
 export type Ending = "closed" | "done" | "timeout";
 
-/** A running subscription. Whoever has one can be sure that it misses nothing from now on. */
-export interface Subscription {
-  /** The first `count` messages; an error if they do not come, or it ends before. */
-  take(count: number): Promise<Message[]>;
+/** A running subscription, or watch. Whoever has one can be sure that it misses nothing from now on. */
+export interface Subscription<Item extends Entry = Message> {
+  /** The first `count` messages or changes; an error if they do not come, or it ends before. */
+  take(count: number): Promise<Item[]>;
   /** What has come so far. */
-  seen(): readonly Message[];
+  seen(): readonly Item[];
   /** The same, gaps in their places. */
-  items(): readonly (Message | Gap)[];
+  items(): readonly (Item | Gap)[];
   readonly ended: Promise<Ending>;
   close(): Promise<void>;
 }
@@ -115,6 +148,7 @@ export type Deed =
 export interface Board {
   readonly settings: BoardSettings;
   get(key: string): Promise<Buffer | null>;
+  read(key: string): Promise<Known | null>;
   set(key: string, value: string | Uint8Array, options?: SetOptions): Promise<SetAnswer>;
   del(...keys: string[]): Promise<number>;
   exists(...keys: string[]): Promise<number>;
@@ -131,13 +165,17 @@ export interface Board {
   /** One after the other, each a line's worth, in one process. */
   publishAll(channel: string, payloads: readonly string[]): Promise<{ receivers: number; id: string }[]>;
   subscribe(channels: readonly string[], options?: FollowOptions): Promise<Subscription>;
+  watch(keys: readonly string[], options?: WatchOptions): Promise<Subscription<Change>>;
+  /** Those that are as they were waited for. */
+  wait(keys: readonly string[], options?: WaitOptions): Promise<Found[]>;
+  history(key: string, from?: Pick<FollowOptions, "last" | "since">): Promise<readonly (Change | Gap)[]>;
   channels(pattern?: string): Promise<ChannelFacts[]>;
   /** By name; channels in byte order. */
   consumers(): Promise<ConsumerFacts[]>;
   /** False if there is none. */
   deleteConsumer(consumer: string): Promise<boolean>;
-  /** Takes one message as a worker and fails at it, as often as it may. */
-  failAtOne(channel: string, consumer: string, retries: number): Promise<void>;
+  /** Takes one message or change as a worker and fails at it, as often as it may. */
+  failAtOne(of: Followed, consumer: string, retries: number): Promise<void>;
   clear(pattern?: string, options?: ClearOptions): Promise<number>;
   status(): Promise<StatusAnswer>;
   /** Everything that status says in any form, for a look at what must not be in it. */
@@ -174,7 +212,7 @@ export interface PlainBoard {
   clear(pattern: string): Promise<number>;
 }
 
-export function isMessage(item: Message | Gap): item is Message {
+export function isEntry<Item extends Entry>(item: Item | Gap): item is Item {
   return !("gap" in item);
 }
 

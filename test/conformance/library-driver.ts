@@ -1,35 +1,33 @@
 /** The board through the built library, `dist/index.js`, as a program uses it. */
-import { pathToFileURL } from "node:url";
 import { collect } from "../../src/core/collect.ts";
 import { compareNames } from "../../src/core/names.ts";
-import type { ConsumerFacts, Gap, Message } from "../../src/core/types.ts";
-import type { Blackboard, Consumer, Delivery } from "../../src/index.ts";
+import type { Change, ConsumerFacts, Entry, Gap, Message, Reading } from "../../src/core/types.ts";
+import type { Blackboard, Consumer } from "../../src/index.ts";
 import { ROOT } from "../helpers/cli.ts";
+import { LIBRARY, library } from "../helpers/library.ts";
 import { start } from "../helpers/processes.ts";
-import { until, within } from "../helpers/until.ts";
-import {
-  type Board,
-  type BoardSettings,
-  type ClearOptions,
-  type Deed,
-  type Ending,
-  Failure,
-  type FollowOptions,
-  isMessage,
-  type ListOptions,
-  type Misuse,
-  type PlainBoard,
-  type SetAnswer,
-  type SetOptions,
-  type Subscription,
+import type {
+  Board,
+  BoardSettings,
+  ClearOptions,
+  Deed,
+  Followed,
+  FollowOptions,
+  Found,
+  Known,
+  ListOptions,
+  PlainBoard,
+  SetAnswer,
+  SetOptions,
+  WaitOptions,
+  WatchOptions,
 } from "./driver.ts";
 import { environmentOf } from "./environment.ts";
+import { asked } from "./library-asked.ts";
+import { misusesOf } from "./library-misuses.ts";
+import { LibrarySubscription } from "./library-subscription.ts";
 
-export const LIBRARY = `${ROOT}dist/index.js`;
 const PROGRAM = `${ROOT}test/helpers/library-program.js`;
-
-/** The library's types are those of its source; what runs is what was built. */
-const library = (await import(pathToFileURL(LIBRARY).href)) as typeof import("../../src/index.ts");
 
 /** Opens a board at once: the first call connects. */
 export async function openLibraryBoard(settings: BoardSettings): Promise<Board> {
@@ -69,6 +67,10 @@ class LibraryBoard implements Board {
     return asked(this.blackboard.get(key));
   }
 
+  async read(key: string) {
+    return knownOf(await asked(this.blackboard.read(key)));
+  }
+
   async set(key: string, value: string | Uint8Array, options: SetOptions = {}): Promise<SetAnswer> {
     const result = await asked(this.blackboard.set(key, value, options));
     if (result.written) return result;
@@ -88,8 +90,9 @@ class LibraryBoard implements Board {
   }
 
   async list(pattern?: string, options: ListOptions = {}) {
-    const age = options.staleMs === undefined ? {} : { unwrittenForMs: options.staleMs };
-    const facts = await asked(collect(this.blackboard.list(pattern, age)));
+    const { staleMs, ...by } = options;
+    const age = staleMs === undefined ? {} : { unwrittenForMs: staleMs };
+    const facts = await asked(collect(this.blackboard.list(pattern, { ...age, ...by })));
     return facts.sort((left, right) => compareNames(left.key, right.key));
   }
 
@@ -119,10 +122,34 @@ class LibraryBoard implements Board {
     return results;
   }
 
-  async subscribe(channels: readonly string[], options: FollowOptions = {}): Promise<Subscription> {
-    const subscription = new LibrarySubscription(options);
-    await asked(subscription.start(this.blackboard, channels));
-    return subscription;
+  subscribe(channels: readonly string[], options: FollowOptions = {}) {
+    return LibrarySubscription.start<Message>(options, {
+      follow: (how) => this.blackboard.subscribe(channels, how),
+      consume: (how) => this.blackboard.consume(channels, how),
+    });
+  }
+
+  watch(keys: readonly string[], options: WatchOptions = {}) {
+    return LibrarySubscription.start<Change>(options, {
+      follow: (how) => this.blackboard.watch(keys, how),
+      consume: (how) => this.blackboard.consume({ keys }, how),
+    });
+  }
+
+  async wait(keys: readonly string[], { waitMs, ...options }: WaitOptions = {}): Promise<Found[]> {
+    const limit = waitMs === undefined ? {} : { timeoutMs: waitMs };
+    const found = await asked(this.blackboard.wait(keys, { ...options, ...limit }));
+    return found.map(({ key, reading }) => ({ key, known: knownOf(reading) }));
+  }
+
+  async history(key: string, from: Pick<FollowOptions, "last" | "since"> = {}) {
+    const items: (Change | Gap)[] = [];
+    const changes = this.blackboard.history(key, { ...from, onGap: (gap) => void items.push({ gap }) });
+    const read = async () => {
+      for await (const change of changes) items.push(change);
+    };
+    await asked(read());
+    return items;
   }
 
   async consumers() {
@@ -134,12 +161,10 @@ class LibraryBoard implements Board {
     return asked(this.blackboard.deleteConsumer(consumer));
   }
 
-  async failAtOne(channel: string, consumer: string, retries: number) {
-    const worker = await asked(this.blackboard.consume(channel, { consumer, retries }));
-    let delivery: Delivery | string | null = await worker.next();
-    while (delivery !== null && typeof delivery !== "string")
-      delivery = await worker.fail(delivery, "exited 1");
-    await worker.close();
+  async failAtOne(of: Followed, consumer: string, retries: number) {
+    const how = { consumer, retries };
+    if (typeof of === "string") await failAtOne<Message>(await asked(this.blackboard.consume(of, how)));
+    else await failAtOne<Change>(await asked(this.blackboard.consume(of, how)));
   }
 
   async channels(pattern?: string) {
@@ -187,95 +212,25 @@ export async function runProgram(
   throw new Error(`the program exited ${exitCode}, saying: ${stderr}${stdout.toString()}`);
 }
 
-class LibrarySubscription implements Subscription {
-  ended: Promise<Ending> = Promise.resolve("closed");
-  readonly #options: FollowOptions;
-  readonly #items: (Message | Gap)[] = [];
-  readonly #stop = new AbortController();
-  #over = false;
-
-  constructor(options: FollowOptions) {
-    this.#options = options;
+async function failAtOne<Item extends Entry>(worker: Consumer<Item>): Promise<void> {
+  let delivery = await worker.next();
+  while (delivery !== null) {
+    const after = await worker.fail(delivery, "exited 1");
+    delivery = typeof after === "string" ? null : after;
   }
-
-  /** Resolves when it is ready. */
-  async start(board: Blackboard, channels: readonly string[]): Promise<void> {
-    const messages = await this.#messages(board, channels);
-    this.ended = asked(this.#run(messages)).finally(() => {
-      this.#over = true;
-    });
-    this.ended.catch(() => {}); // whoever awaits it is told
-  }
-
-  async take(count: number) {
-    await until(`${count} messages`, () => this.seen().length >= count || this.#over);
-    if (this.seen().length < count) {
-      await this.ended; // with its error, if there was one
-      throw new Error(`it ended after ${this.seen().length} messages`);
-    }
-    return this.seen().slice(0, count);
-  }
-
-  seen() {
-    return this.#items.filter(isMessage);
-  }
-
-  items() {
-    return this.#items;
-  }
-
-  async close() {
-    this.#stop.abort();
-    await within(
-      "the end of a subscription",
-      this.ended.catch(() => {}),
-    );
-  }
-
-  async #messages(board: Blackboard, channels: readonly string[]): Promise<AsyncIterable<Message>> {
-    const { count: _, waitMs: __, consumer, begin, ...from } = this.#options;
-    const how = { signal: this.#stop.signal, onGap: (gap: Gap["gap"]) => void this.#items.push({ gap }) };
-    if (consumer === undefined) {
-      const follower = board.subscribe(channels, { ...how, ...from });
-      await follower.ready;
-      return follower;
-    }
-    return acknowledged(
-      await board.consume(channels, { ...how, consumer, ...(begin === undefined ? {} : { begin }) }),
-    );
-  }
-
-  async #run(messages: AsyncIterable<Message>): Promise<Ending> {
-    const { count, waitMs, live } = this.#options;
-    let late = false;
-    const giveUp = () => {
-      late = true;
-      this.#stop.abort();
-    };
-    const timer = waitMs === undefined ? undefined : setTimeout(giveUp, waitMs);
-    try {
-      for await (const message of messages) {
-        this.#items.push(message);
-        if (this.seen().length === count) return "done";
-      }
-      if (live === false) return "done";
-      return late ? "timeout" : "closed";
-    } finally {
-      clearTimeout(timer);
-    }
-  }
+  await worker.close();
 }
 
-/** Each message is acknowledged when it was handed on; what is asked for next comes after that. */
-async function* acknowledged(consumer: Consumer): AsyncGenerator<Message> {
-  for await (const delivery of consumer) {
-    await consumer.ack(delivery);
-    yield delivery.message;
-  }
+function knownOf(reading: Reading | null): Known | null {
+  if (reading === null) return null;
+  const { key, value, id, by, at, ttlMs } = reading;
+  return { key, value, id, by, at, ttlMs };
 }
 
 function inOrder(facts: ConsumerFacts): ConsumerFacts {
-  const channels = [...facts.channels].sort((left, right) => compareNames(left.channel, right.channel));
+  const channels = [...facts.channels].sort((left, right) =>
+    compareNames(left.channel ?? "", right.channel ?? ""),
+  );
   return { ...facts, channels };
 }
 
@@ -304,65 +259,4 @@ function plainFormOf(board: LibraryBoard): PlainBoard {
     channels: async (pattern) => (await board.channels(pattern)).map(({ lastId: _, ...rest }) => rest),
     clear: (pattern) => board.clear(pattern),
   };
-}
-
-/** What a program without types can hand in. */
-function misusesOf(board: Blackboard, settings: BoardSettings): Misuse[] {
-  const loose = board as unknown as Record<string, (...args: readonly unknown[]) => unknown>;
-  const call = (name: string, ...args: readonly unknown[]): Misuse => ({
-    what: `${name}(${args.map((arg) => typeof arg).join(", ")})`,
-    call: () => asked((async () => loose[name]?.(...args))()),
-  });
-  const open = (options: object): Misuse => ({
-    what: `open with ${Object.keys(options)}`,
-    call: () => asked(library.openBlackboard({ config: settings.place.config, ...options })),
-  });
-  return [
-    call("get"),
-    call("get", 5),
-    call("set", null, "secret"),
-    call("set", "key", undefined),
-    call("set", "key", () => "secret"),
-    call("set", "key", "secret", { ttlMs: "soon" }),
-    call("set", "key", "secret", { ttlMs: 1.5 }),
-    call("expire", "key", Number.NaN),
-    call("del", [undefined]),
-    call("incr", "key", 1.5),
-    call("incr", "key", Number.MAX_SAFE_INTEGER + 1),
-    call("publish", "channel", undefined),
-    call("publish", undefined, "secret"),
-    call("subscribe", []),
-    call("subscribe", "channel", { last: -1 }),
-    call("subscribe", "channel", { last: 1, since: 1 }),
-    call("subscribe", "channel", { since: "secret" }),
-    call("subscribe", "channel", { since: new Date("secret") }),
-    call("subscribe", "channel", { live: false }),
-    call("subscribe", "channel", { lsat: 5 }),
-    call("consume", "channel", {}),
-    call("consume", "channel", { consumer: "" }),
-    call("consume", "channel", { consumer: "c", begin: "secret" }),
-    call("consume", "channel", { consumer: "c", ackTimeoutMs: 0 }),
-    call("consume", "channel", { consumer: "c", retries: -1 }),
-    call("deleteConsumer"),
-    call("channels", ""),
-    open({ backend: "secret" }),
-    open({ backend: settings.place.store, prefix: "a\nb", dataDir: settings.place.dataDir ?? "/nowhere" }),
-    open({ backend: "redis", url: "http://secret" }),
-    open({ timeoutMs: -1 }),
-    open({ ttlSeconds: "soon" }),
-  ];
-}
-
-/** The library's errors as the drivers' own. Anything else the library throws is a fault. */
-async function asked<Value>(call: Promise<Value>): Promise<Value> {
-  try {
-    return await call;
-  } catch (error) {
-    if (!(error instanceof library.BlackboardError)) throw error;
-    throw new Failure(
-      error.kind,
-      error.message,
-      `${error.message}\n${error.hint ?? ""}\n${error.stack ?? ""}`,
-    );
-  }
 }

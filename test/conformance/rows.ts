@@ -30,6 +30,10 @@ export function bytesIn(row: Row, field: string): Buffer {
   return bytes;
 }
 
+export function bytesOrNull(row: Row, field: string): Buffer | null {
+  return row[field] === null && row[`${field}_base64`] === undefined ? null : bytesIn(row, field);
+}
+
 export function nameIn(row: Row, field: string): string {
   return decodeName(bytesIn(row, field));
 }

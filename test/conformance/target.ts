@@ -129,6 +129,21 @@ export class Target {
     return { ...this.place, config };
   }
 
+  /** Every connection of a board to its server breaks at once. A file has none that could. */
+  async breakConnections(): Promise<void> {
+    if (this.foreign === null) return;
+    const clients = String(await this.foreign.call("client", "list"))
+      .trim()
+      .split("\n");
+    const ours = [await this.foreign.call("client", "id"), await this.scratch.call("client", "id")].map(
+      Number,
+    );
+    const ids = clients.map((client) => Number(/^id=(\d+) /.exec(client)?.[1]));
+    for (const id of ids.filter((one) => !ours.includes(one))) {
+      await this.foreign.call("client", "kill", "id", id);
+    }
+  }
+
   /** A place where no store can be. */
   brokenPlace(): Place {
     if (this.store === "memory") return { ...this.place, dataDir: "/dev/null/board" };

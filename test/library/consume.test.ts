@@ -22,7 +22,7 @@ async function next(consumer: Consumer): Promise<Delivery> {
   return delivery ?? expect.unreachable("it was closed");
 }
 
-const textOf = ({ message }: Delivery) => message.payload.toString();
+const textOf = ({ entry }: Delivery) => entry.payload.toString();
 
 describe.each(STORES)("on %s", (_store, makePlace) => {
   test("a loop takes one after the other, and leaving it gives back what is not done", async () => {

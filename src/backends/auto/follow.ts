@@ -2,9 +2,9 @@
 import type { Follower } from "../../core/backend.ts";
 import { reasonOf } from "../../core/errors.ts";
 import { Queue } from "../../core/queue.ts";
-import type { Gap, Message } from "../../core/types.ts";
+import type { Entry, Gap } from "../../core/types.ts";
 
-type Item = Message | Gap;
+type Item = Entry | Gap;
 
 /** Items held between the stores and the loop; more wait in the stores. */
 const MOST_HELD = 100;

@@ -12,7 +12,15 @@ import type {
   FollowOptions,
   SetOptions,
 } from "../../core/backend.ts";
-import type { BackendStatus, Bytes, FollowState, Gap, Message, Selection } from "../../core/types.ts";
+import type {
+  AnySelection,
+  BackendStatus,
+  Bytes,
+  Entry,
+  EntryOf,
+  FollowState,
+  Gap,
+} from "../../core/types.ts";
 import type { WorkerOptions } from "../../core/worker.ts";
 import type { BackendSettings } from "../open.ts";
 import { followBoth } from "./follow.ts";
@@ -68,6 +76,14 @@ class AutoBackend implements Backend {
     return (await this.#stores.choose()).describe(keys);
   }
 
+  async read(keys: readonly string[], mostBytes: number) {
+    return (await this.#stores.choose()).read(keys, mostBytes);
+  }
+
+  async position() {
+    return (await this.#stores.choose()).position();
+  }
+
   async ttl(key: string) {
     return (await this.#stores.choose()).ttl(key);
   }
@@ -84,11 +100,12 @@ class AutoBackend implements Backend {
     return (await this.#stores.choose()).publish(channel, payload, agent);
   }
 
-  follow(selection: Selection, options: FollowOptions): Follower<Message | Gap> {
-    return options.live ? this.#followLive(selection, options) : this.#replay(selection, options);
+  follow<Of extends AnySelection>(selection: Of, options: FollowOptions): Follower<EntryOf<Of> | Gap> {
+    const follower = options.live ? this.#followLive(selection, options) : this.#replay(selection, options);
+    return follower as Follower<EntryOf<Of> | Gap>; // what is selected decides what comes
   }
 
-  async work(consumer: string, selection: Selection, options: WorkerOptions) {
+  async work<Of extends AnySelection>(consumer: string, selection: Of, options: WorkerOptions) {
     return (await this.#stores.decider("who works on a message")).work(consumer, selection, options);
   }
 
@@ -100,7 +117,7 @@ class AutoBackend implements Backend {
     return (await this.#stores.decider("deleting a consumer")).deleteConsumer(consumer);
   }
 
-  #followLive(selection: Selection, options: FollowOptions): Follower<Message | Gap> {
+  #followLive(selection: AnySelection, options: FollowOptions): Follower<Entry | Gap> {
     const file = this.#stores.memory().then((memory) => memory.follow(selection, this.#ofFile(options)));
     let tellAway = () => {};
     const away = new Promise<void>((resolve) => {
@@ -123,7 +140,7 @@ class AutoBackend implements Backend {
     );
   }
 
-  #replay(selection: Selection, options: FollowOptions): Follower<Message | Gap> {
+  #replay(selection: AnySelection, options: FollowOptions): Follower<Entry | Gap> {
     return replayAll(this.#readable().then((stores) => replaysOf(stores, selection, options)));
   }
 
@@ -167,10 +184,12 @@ class AutoBackend implements Backend {
 /** The newest of all stores together are asked for by their place: each store's newest would be too many. */
 async function replaysOf(
   stores: readonly Backend[],
-  selection: Selection,
+  selection: AnySelection,
   options: FollowOptions,
-): Promise<readonly Follower<Message | Gap>[]> {
+): Promise<readonly Follower<Entry | Gap>[]> {
   const follow = (how: FollowOptions) => stores.map((store) => store.follow(selection, how));
-  if (stores.length === 1 || options.from === null || !("last" in options.from)) return follow(options);
-  return follow({ ...options, from: await newestOfAll(follow(options), options.from.last) });
+  const { from } = options;
+  if (stores.length === 1 || from === null || !("last" in from) || from.last === Infinity)
+    return follow(options);
+  return follow({ ...options, from: await newestOfAll(follow(options), from.last) });
 }

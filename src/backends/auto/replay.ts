@@ -1,9 +1,9 @@
 /** What is retained in several stores, as one: by id, and with an end. */
 import type { Follower } from "../../core/backend.ts";
 import { idToNumber } from "../../core/ids.ts";
-import type { Gap, Message, Start } from "../../core/types.ts";
+import type { Entry, Gap, Start } from "../../core/types.ts";
 
-type Item = Message | Gap;
+type Item = Entry | Gap;
 
 /** The next item of a store, and where the ones behind it come from. */
 interface Head {

@@ -5,7 +5,17 @@ import { msToNumber } from "../../core/ids.ts";
 import type { Bytes } from "../../core/types.ts";
 import { bytesIn, textIn } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { type Appended, append, CHANGES, dropOfAge, dropOverLimit, type Entry } from "./log.ts";
+import {
+  type Appended,
+  append,
+  CHANGES,
+  dropOfAge,
+  dropOverLimit,
+  type Entry,
+  isOfKeys,
+  type Stream,
+} from "./log.ts";
+import { Registry } from "./registry.ts";
 import { markUnsynced } from "./unsynced.ts";
 
 /** 64 MiB: a value is held in memory a few times while it is written. */
@@ -33,9 +43,12 @@ export class Board {
   readonly db: Database;
   readonly prefix: string;
   readonly settings: Settings;
+  /** Who follows: retention waits for them. */
+  readonly registry: Registry;
 
   constructor(db: Database, settings: Settings) {
     this.db = db;
+    this.registry = new Registry(db, settings.prefix);
     this.prefix = settings.prefix;
     this.settings = settings;
   }
@@ -59,7 +72,7 @@ export class Board {
     const { kind, name, value: data, agent: author } = change;
     const entry = { kind, name, data, author, board: this.prefix, channel: CHANGES };
     const { n, stream } = this.log(entry, now);
-    dropOverLimit(this.db, stream, this.settings.history.changes, n);
+    this.#dropChanges(stream);
     return n;
   }
 
@@ -74,14 +87,26 @@ export class Board {
   expire(name: Uint8Array, board: string, now: number): void {
     this.db.run(REMOVE, name);
     const entry = { kind: "expired", name, board, channel: CHANGES, data: null, author: null } as const;
-    const { n, stream } = append(this.db, { ...entry, isUnsynced: false }, now);
+    const { stream } = append(this.db, { ...entry, isUnsynced: false }, now);
     // How much another board's log keeps is not known here; its own next write sees to it.
-    if (this.prefix === board) dropOverLimit(this.db, stream, this.settings.history.changes, n);
+    if (this.prefix === board) this.#dropChanges(stream);
+  }
+
+  /** How many entries of a channel's stream retention keeps. */
+  limitOf(channel: Uint8Array): number {
+    const { changes, messagesPerChannel } = this.settings.history;
+    return isOfKeys(channel) ? changes : messagesPerChannel;
   }
 
   /** Entries with lower numbers are too old to be kept or shown. */
   oldestAllowed(now: number): number {
     return msToNumber(Math.max(0, now - this.settings.history.maxAgeMs));
+  }
+
+  /** Who watches is asked for only when there is something to drop, so that most writes need not. */
+  #dropChanges(stream: Stream): void {
+    const readByAll = () => this.registry.audience(CHANGES).readByAll;
+    dropOverLimit(this.db, stream, this.settings.history.changes, readByAll);
   }
 
   #clearExpired(now: number): void {

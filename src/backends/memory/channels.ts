@@ -6,7 +6,7 @@ import type { Bytes, ChannelFacts, Failure, PublishResult } from "../../core/typ
 import type { Board } from "./board.ts";
 import { bytesIn, numberIn, orNull, type Row } from "./cells.ts";
 import { CHANGES, dropOverLimit, streamIn } from "./log.ts";
-import type { Ear, Registry } from "./registry.ts";
+import type { Ear } from "./registry.ts";
 
 /** Unsynced entries are beside `kept`: retention does not count them. */
 const STREAMS = `SELECT id, channel, kept, oldest,
@@ -14,7 +14,7 @@ const STREAMS = `SELECT id, channel, kept, oldest,
   (SELECT max(n) FROM log WHERE stream = streams.id AND unsynced = 0) AS newest,
   (SELECT max(n) FROM log WHERE stream = streams.id AND unsynced = 1) AS newest_unsynced
   FROM streams WHERE board = ? AND channel > ?`;
-const OVER_LIMIT = "SELECT id, channel, kept, oldest FROM streams WHERE id = ? AND board = ? AND kept > ?";
+const STREAM = "SELECT id, channel, kept, oldest FROM streams WHERE id = ? AND board = ?";
 const KEPT_SINCE = "SELECT count(*) AS count FROM log WHERE stream = ? AND unsynced = 0 AND n >= ?";
 
 /** A message to be sent. */
@@ -34,11 +34,9 @@ export interface Retained {
 
 export class Channels {
   readonly #board: Board;
-  readonly #registry: Registry;
 
-  constructor(board: Board, registry: Registry) {
+  constructor(board: Board) {
     this.#board = board;
-    this.#registry = registry;
   }
 
   /** Logs the message, which is how followers get it, and counts them. Part of a change of the board. */
@@ -46,27 +44,27 @@ export class Channels {
     const name = encodeName(channel);
     const entry = { kind: "message", channel: name, name: null, data: payload, author: agent } as const;
     const { n, stream } = this.#board.log({ ...entry, failure, board: this.#board.prefix }, now);
-    const { receivers, readByAll } = this.#registry.audience(name);
-    dropOverLimit(this.#board.db, stream, this.#board.settings.history.messagesPerChannel, readByAll);
+    const { receivers, readByAll } = this.#board.registry.audience(name);
+    dropOverLimit(this.#board.db, stream, this.#board.limitOf(name), () => readByAll);
     return { receivers, id: numberToId(n) };
   }
 
-  /** Drops what some of the channels have over their limit and nobody waits for. Needs a write transaction around it. */
+  /** Drops what some of the streams have over their limit and nobody waits for. Needs a write transaction around it. */
   trim(streams: readonly number[]): void {
-    const { db, prefix, settings } = this.#board;
-    const limit = settings.history.messagesPerChannel;
+    const { db, prefix, registry } = this.#board;
     for (const stream of streams) {
-      const row = db.get(OVER_LIMIT, stream, prefix, limit);
+      const row = db.get(STREAM, stream, prefix);
       if (row === undefined) continue;
-      const { readByAll } = this.#registry.audience(bytesIn(row, "channel"));
-      dropOverLimit(db, streamIn(row), limit, readByAll);
+      const channel = bytesIn(row, "channel");
+      const readByAll = () => registry.audience(channel).readByAll;
+      dropOverLimit(db, streamIn(row), this.#board.limitOf(channel), readByAll);
     }
   }
 
   list(pattern: string): readonly ChannelFacts[] {
     const { retained, ears } = this.#board.db.read(() => ({
       retained: this.retained(),
-      ears: this.#registry.live().map(({ ear }) => ear),
+      ears: this.#board.registry.live().map(({ ear }) => ear),
     }));
     const found = new Map<string, Retained | null>();
     for (const channel of ears.flatMap((ear) => ear.channels)) found.set(channel, null);
@@ -107,7 +105,7 @@ export class Channels {
 
 function describe(channel: string, retained: Retained | null, ears: readonly Ear[]): ChannelFacts {
   const name = encodeName(channel);
-  const followers = ears.filter((ear) => ear.selects(name)).length;
+  const followers = ears.filter((ear) => ear.hears(name)).length;
   if (retained === null) return { channel, messages: 0, followers, lastId: null };
   return { channel, messages: retained.messages, followers, lastId: numberToId(retained.last) };
 }

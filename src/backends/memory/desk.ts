@@ -1,9 +1,10 @@
 /** A worker's place in the board file: its row in the registry, and what it holds. Changes need a write transaction around them. */
-import type { Matcher } from "../../core/glob.ts";
-import type { Selection } from "../../core/types.ts";
-import { numberIn } from "./cells.ts";
+import { writeSelection } from "../../core/selection.ts";
+import type { AnySelection } from "../../core/types.ts";
+import { numberIn, textIn } from "./cells.ts";
 import type { Database } from "./database.ts";
 import type { Registry } from "./registry.ts";
+import type { Choice } from "./selection.ts";
 
 /** Who works, for whom, at what. */
 export interface Member {
@@ -14,12 +15,12 @@ export interface Member {
   readonly start: number;
   readonly worker: string;
   readonly agent: string;
-  readonly selection: Selection;
-  readonly selects: Matcher;
+  readonly selection: AnySelection;
+  readonly choice: Choice;
   readonly ackTimeoutMs: number;
 }
 
-const KNOWN = "SELECT 1 FROM consumers WHERE id = ?";
+const KNOWN = "SELECT selection FROM consumers WHERE id = ?";
 const HOLD = "INSERT INTO pending (consumer, n, stream, worker, due, attempt) VALUES (?, ?, ?, ?, ?, 1)";
 const TAKE_OVER = `UPDATE pending SET worker = ?, due = ?, attempt = attempt + 1
   WHERE consumer = ? AND n = ?`;
@@ -40,12 +41,14 @@ export class Desk {
   readonly #registry: Registry;
   /** What was handed to it and neither done nor given back, as far as it knows. */
   readonly #held = new Set<number>();
+  readonly #selection: string;
   #row: number;
 
   constructor(db: Database, registry: Registry, member: Member, position: number) {
     this.#db = db;
     this.#registry = registry;
     this.member = member;
+    this.#selection = writeSelection(member.selection);
     this.#row = this.#register(position);
   }
 
@@ -53,9 +56,12 @@ export class Desk {
     return this.#held.size > 0;
   }
 
-  /** False if the consumer was deleted. */
-  isKnown(): boolean {
-    return this.#db.get(KNOWN, this.member.consumer) !== undefined;
+  /** Whether the consumer is there, and (of keys) still watches what this worker does: another may have come after it seemed dead. */
+  standing(): "known" | "deleted" | "replaced" {
+    const row = this.#db.get(KNOWN, this.member.consumer);
+    if (row === undefined) return "deleted";
+    const isOther = this.member.choice.isOfKeys && textIn(row, "selection") !== this.#selection;
+    return isOther ? "replaced" : "known";
   }
 
   /** Whether the consumer has another worker whose process runs. */
@@ -106,7 +112,7 @@ export class Desk {
   renew(position: number): void {
     const { consumer, worker } = this.member;
     this.#db.run(RENEW, this.#due(), consumer, worker);
-    if (this.#registry.beat(this.#row, position) || !this.isKnown()) return;
+    if (this.#registry.beat(this.#row, position) || this.standing() !== "known") return;
     this.#row = this.#register(position); // it was taken for dead
   }
 

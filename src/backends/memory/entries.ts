@@ -3,7 +3,7 @@ import type { DelOptions, SetOptions } from "../../core/backend.ts";
 import { BlackboardError } from "../../core/errors.ts";
 import { numberToId, numberToMs } from "../../core/ids.ts";
 import { encodeName } from "../../core/names.ts";
-import type { Bytes, Condition, KeyFacts, SetResult, TtlMs } from "../../core/types.ts";
+import type { Bytes, Condition, KeyFacts, Reading, SetResult, TtlMs } from "../../core/types.ts";
 import { type Board, checkSize } from "./board.ts";
 import { bytesIn, numberIn, orNull, type Row, textIn } from "./cells.ts";
 import { isInt64, parseInteger } from "./integer.ts";
@@ -12,6 +12,8 @@ const LIVE = "name = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
 const VALUE = `SELECT value FROM entries WHERE ${LIVE}`;
 const EXISTS = `SELECT 1 FROM entries WHERE ${LIVE}`;
 const FACTS = `SELECT expires_at, author, last, length(value) AS size FROM entries WHERE ${LIVE}`;
+const READING = `SELECT expires_at, author, last, length(value) AS size,
+  CASE WHEN length(value) <= ?3 THEN value END AS value FROM entries WHERE ${LIVE}`;
 const EXPIRY = `SELECT expires_at FROM entries WHERE ${LIVE}`;
 const SET_EXPIRY = `UPDATE entries SET expires_at = ?3 WHERE ${LIVE}`;
 const HEAD = "SELECT expires_at, author, board, last FROM entries WHERE name = ?";
@@ -69,16 +71,25 @@ export class Entries {
   describe(keys: readonly string[]): ReadonlyArray<KeyFacts | null> {
     return keys.map((key) => {
       const row = this.#look(FACTS, key);
-      if (row === undefined) return null;
-      const ttlMs = msLeft(orNull(row, "expires_at", numberIn));
-      const ageMs = ageOf(row, Date.now());
-      return { key, ageMs, ttlMs, size: numberIn(row, "size"), ...provenance(row) };
+      return row === undefined ? null : factsIn(row, key, Date.now());
+    });
+  }
+
+  /** All of them as they are at one moment. */
+  read(keys: readonly string[], mostBytes: number): ReadonlyArray<Reading | null> {
+    const { db } = this.#board;
+    return db.snapshot(() => {
+      const now = Date.now();
+      return keys.map((key) => {
+        const row = db.get(READING, encodeName(key), now, mostBytes);
+        return row === undefined ? null : { ...factsIn(row, key, now), value: orNull(row, "value", bytesIn) };
+      });
     });
   }
 
   ttl(key: string): number | null | undefined {
     const row = this.#look(EXPIRY, key);
-    return row === undefined ? undefined : msLeft(orNull(row, "expires_at", numberIn));
+    return row === undefined ? undefined : msLeft(orNull(row, "expires_at", numberIn), Date.now());
   }
 
   /** Not a change of the key: nothing is logged, and who wrote it stays who wrote it. */
@@ -151,6 +162,12 @@ export class Entries {
   }
 }
 
+function factsIn(row: Row, key: string, now: number): KeyFacts {
+  const ttlMs = msLeft(orNull(row, "expires_at", numberIn), now);
+  const id = numberToId(numberIn(row, "last"));
+  return { key, id, ageMs: ageOf(row, now), ttlMs, size: numberIn(row, "size"), ...provenance(row) };
+}
+
 function provenance(row: Row | undefined): { by: string | null; at: number | null } {
   if (row === undefined) return { by: null, at: null };
   return { by: textIn(row, "author"), at: numberToMs(numberIn(row, "last")) };
@@ -168,6 +185,6 @@ function expiryOf(ttlMs: TtlMs, present: Row | undefined, now: number): number |
 }
 
 /** At least 1: a key that is there has time left. */
-function msLeft(expiresAt: number | null): number | null {
-  return expiresAt === null ? null : Math.max(1, Math.ceil(expiresAt - Date.now()));
+function msLeft(expiresAt: number | null, now: number): number | null {
+  return expiresAt === null ? null : Math.max(1, Math.ceil(expiresAt - now));
 }

@@ -1,10 +1,10 @@
 /**
- * A running subscription. It pulls: messages stay in the log until the loop asks for them, so a slow loop costs no
+ * A running subscription. It pulls: entries stay in the log until the loop asks for them, so a slow loop costs no
  * memory. A file does not go away and come back; all there is to tell of is another process's lock that lasts.
  */
 import { setImmediate as breath } from "node:timers/promises";
 import type { Follower, FollowOptions } from "../../core/backend.ts";
-import type { Gap, Message, Selection } from "../../core/types.ts";
+import type { AnySelection, Entry, Gap } from "../../core/types.ts";
 import type { Database } from "./database.ts";
 import { beginningOf } from "./history.ts";
 import { Presence, type Surroundings } from "./presence.ts";
@@ -15,7 +15,7 @@ import { Waker } from "./waker.ts";
 
 /** What is followed, and how far. */
 export interface Wanted extends Pick<FollowOptions, "from" | "live" | "onState"> {
-  readonly selection: Selection;
+  readonly selection: AnySelection;
 }
 
 /** What only a live one has. */
@@ -24,7 +24,7 @@ interface Live {
   readonly presence: Presence;
 }
 
-export class MemoryFollower implements Follower<Message | Gap> {
+export class MemoryFollower implements Follower<Entry | Gap> {
   readonly ready: Promise<void>;
   readonly #around: Surroundings;
   readonly #db: Database;
@@ -46,7 +46,7 @@ export class MemoryFollower implements Follower<Message | Gap> {
     this.ready.catch(onEnd); // the loop throws it, too: nobody has to look at `ready`
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message | Gap, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Entry | Gap, void, undefined> {
     try {
       await this.ready;
       for (;;) {
@@ -81,13 +81,15 @@ export class MemoryFollower implements Follower<Message | Gap> {
   }
 
   async #start(): Promise<void> {
-    if (this.#wanted.live) this.#startLive();
-    else this.#db.snapshot(() => this.#begin().end());
+    if (this.#wanted.live) return this.#startLive();
+    if (this.#isOfKeys) this.#around.expiries.clear();
+    this.#db.snapshot(() => this.#begin().end());
   }
 
-  /** The watch comes before the row: from then on no message can go unnoticed. */
+  /** The watch comes before the row: from then on nothing can go unnoticed. */
   #startLive(): void {
-    const waker = new Waker(this.#db.path);
+    const companion = this.#isOfKeys ? this.#around.expiries.watch(this.#fail) : null;
+    const waker = new Waker(this.#db.path, companion);
     try {
       const { selection, onState } = this.#wanted;
       const told = { onState, onFailure: this.#fail };
@@ -97,6 +99,10 @@ export class MemoryFollower implements Follower<Message | Gap> {
       waker.stop();
       throw error;
     }
+  }
+
+  get #isOfKeys(): boolean {
+    return "keys" in this.#wanted.selection;
   }
 
   #begin(): Reader {
@@ -111,14 +117,13 @@ export class MemoryFollower implements Follower<Message | Gap> {
     return this.#reader?.turnPage() ?? false;
   }
 
-  *#page(): Generator<Message | Gap, void, undefined> {
+  *#page(): Generator<Entry | Gap, void, undefined> {
     for (let item = this.#next(); item !== null; item = this.#next()) yield item;
   }
 
-  #next(): Message | Gap | null {
-    const item = this.#reader?.next() ?? null;
-    if (item !== null) this.#live?.presence.saveSoon();
-    return item;
+  #next(): Entry | Gap | null {
+    if (this.#reader?.hasRead) this.#live?.presence.saveSoon();
+    return this.#reader?.next() ?? null;
   }
 
   #orFail(work: () => void): void {

@@ -7,15 +7,17 @@ import type { Start } from "../../core/types.ts";
 import type { Board } from "./board.ts";
 import { bytesIn, numberIn, orNull, type Row } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { CHANGES, lastNumber } from "./log.ts";
+import { lastNumber } from "./log.ts";
 import type { Loss } from "./losses.ts";
 import type { Streams } from "./streams.ts";
 
-const STREAMS = "SELECT id, channel, kept, oldest, last, dropped FROM streams WHERE last > ? AND channel > ?";
+const STREAMS = "SELECT id, channel, kept, oldest, last, dropped FROM streams WHERE last > ?";
 const NTH_NEWEST = "SELECT n FROM log WHERE stream = ? AND unsynced = 0 ORDER BY n DESC LIMIT 1 OFFSET ?";
 const NEWEST_BELOW = "SELECT max(n) AS n FROM log WHERE stream = ? AND unsynced = 0 AND n < ?";
-const NEWEST = `SELECT n FROM log WHERE stream = ? AND (unsynced = 1 OR n > ?) AND n > ?
+const NEWEST = `SELECT n, name FROM log WHERE stream = ? AND (unsynced = 1 OR n > ?) AND n > ? AND n < ?
   ORDER BY n DESC LIMIT ?`;
+/** The most rows that are looked through at once. */
+const PAGE_ROWS = 1000;
 /** Numbers collected before the greatest of them are picked. */
 const COLLECTED = 10_000;
 
@@ -42,7 +44,7 @@ export function beginningOf(board: Board, streams: Streams, from: Start | null):
   const asked = Math.min(Math.max(0, positionOf(from, now)), end);
   const candidates = candidatesOf(board, streams, asked, board.oldestAllowed(now));
   const isAsked = !("last" in from);
-  const position = isAsked ? asked : beforeNewest(board.db, candidates, from.last, end);
+  const position = isAsked ? asked : beforeNewest(board.db, streams, candidates, from.last);
   return { position, lost: candidates.filter(({ upTo }) => upTo > position), isAsked };
 }
 
@@ -53,7 +55,7 @@ function positionOf(from: Start, now: number): number {
 }
 
 function candidatesOf(board: Board, streams: Streams, position: number, oldestAllowed: number): Candidate[] {
-  return board.db.all(STREAMS, position, CHANGES).flatMap((row) => {
+  return board.db.all(STREAMS, position).flatMap((row) => {
     const channel = bytesIn(row, "channel");
     if (!streams.has(channel)) return [];
     const upTo = newestLost(board, row, oldestAllowed);
@@ -62,12 +64,13 @@ function candidatesOf(board: Board, streams: Streams, position: number, oldestAl
 }
 
 /** The newest entry of the stream that was dropped or is not shown; unsynced ones always are. */
-function newestLost({ db, settings }: Board, row: Row, oldestAllowed: number): number {
+function newestLost(board: Board, row: Row, oldestAllowed: number): number {
+  const { db } = board;
   const dropped = numberIn(row, "dropped");
   const kept = numberIn(row, "kept");
   if (kept === 0) return dropped;
   const stream = numberIn(row, "id");
-  const floor = Math.max(oldestAllowed, firstOf(db, stream, kept, settings.history.messagesPerChannel));
+  const floor = Math.max(oldestAllowed, firstOf(db, stream, kept, board.limitOf(bytesIn(row, "channel"))));
   if ((orNull(row, "oldest", numberIn) ?? 0) >= floor) return dropped;
   return Math.max(dropped, orNull(db.one(NEWEST_BELOW, stream, floor), "n", numberIn) ?? 0);
 }
@@ -79,19 +82,45 @@ function firstOf(db: Database, stream: number, kept: number, limit: number): num
   return numberIn(db.one(NTH_NEWEST, stream, limit - 1), "n");
 }
 
-/** The position before the newest `count` messages of all the streams together. */
-function beforeNewest(db: Database, candidates: readonly Candidate[], count: number, end: number): number {
+/** The position before the newest `count` selected entries of all the streams together. */
+function beforeNewest(
+  db: Database,
+  streams: Streams,
+  candidates: readonly Candidate[],
+  count: number,
+): number {
+  if (count === Number.POSITIVE_INFINITY) return 0;
+  if (count === 0) return lastNumber(db);
   let newest: number[] = [];
   const pick = () => {
     newest = newest.sort((left, right) => right - left).slice(0, count);
-    return newest.length < count ? 0 : (newest.at(-1) ?? end);
+    return newest.length < count ? 0 : (newest.at(-1) ?? 0);
   };
-  let least = count === 0 ? end : 0;
-  for (const { stream, upTo, last } of candidates.toSorted((left, right) => right.last - left.last)) {
-    if (last <= least) break; // nor has any that follows
-    for (const row of db.all(NEWEST, stream, upTo, least, count)) newest.push(numberIn(row, "n"));
+  let least = 0;
+  for (const candidate of candidates.toSorted((left, right) => right.last - left.last)) {
+    if (candidate.last <= least) break; // nor has any that follows
+    newest.push(...newestOf(db, streams, candidate, least, count));
     if (newest.length > COLLECTED + 2 * count) least = pick();
   }
   pick();
-  return (newest.at(-1) ?? end + 1) - 1;
+  return (newest.at(-1) ?? lastNumber(db) + 1) - 1;
+}
+
+/** The newest selected entries of a stream. Of keys there may be few among many: they are looked for in growing pages. */
+function newestOf(
+  db: Database,
+  streams: Streams,
+  { stream, upTo }: Candidate,
+  least: number,
+  count: number,
+): number[] {
+  const found: number[] = [];
+  let below = Number.MAX_SAFE_INTEGER;
+  for (let size = count; found.length < count; size = Math.max(count, PAGE_ROWS)) {
+    const rows = db.all(NEWEST, stream, upTo, least, below, size);
+    for (const row of rows) if (streams.hasEntry(row)) found.push(numberIn(row, "n"));
+    if (rows.length < size) break;
+    below = numberIn(rows.at(-1) as Row, "n");
+  }
+  return found.slice(0, count);
 }

@@ -9,15 +9,16 @@ import type {
   SetOptions,
 } from "../../core/backend.ts";
 import type {
+  AnySelection,
   BackendStatus,
   Bytes,
   ChannelFacts,
   ConsumerFacts,
+  EntryOf,
   Gap,
   KeyFacts,
-  Message,
   PublishResult,
-  Selection,
+  Reading,
   SetResult,
 } from "../../core/types.ts";
 import type { Worker, WorkerOptions } from "../../core/worker.ts";
@@ -26,10 +27,11 @@ import { Channels } from "./channels.ts";
 import { Consumers } from "./consumers.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { Entries } from "./entries.ts";
+import { Expiries } from "./expiries.ts";
 import { MemoryFollower } from "./follower.ts";
 import { listKeys } from "./listing.ts";
+import { lastNumber } from "./log.ts";
 import { Outbox } from "./outbox.ts";
-import { Registry } from "./registry.ts";
 import { statusOf } from "./status.ts";
 
 /** Where the board file is and how it is used. */
@@ -52,8 +54,8 @@ class MemoryBackend implements Backend {
   readonly #db: Database;
   readonly #board: Board;
   readonly #entries: Entries;
-  readonly #registry: Registry;
   readonly #channels: Channels;
+  readonly #expiries: Expiries;
   readonly #outbox: Outbox;
   readonly #consumers: Consumers;
   readonly #followers = new Set<MemoryFollower>();
@@ -62,10 +64,10 @@ class MemoryBackend implements Backend {
     this.#db = db;
     this.#board = new Board(db, options);
     this.#entries = new Entries(this.#board);
-    this.#registry = new Registry(db, options.prefix);
-    this.#channels = new Channels(this.#board, this.#registry);
+    this.#channels = new Channels(this.#board);
+    this.#expiries = new Expiries(this.#board);
     this.#outbox = new Outbox(this.#board, this.#channels);
-    this.#consumers = new Consumers(this.#board, this.#channels, this.#registry);
+    this.#consumers = new Consumers(this.#board, this.#channels, this.#expiries);
   }
 
   async get(key: string): Promise<Buffer | null> {
@@ -92,6 +94,10 @@ class MemoryBackend implements Backend {
     return this.#entries.describe(keys);
   }
 
+  async read(keys: readonly string[], mostBytes: number): Promise<ReadonlyArray<Reading | null>> {
+    return this.#entries.read(keys, mostBytes);
+  }
+
   async ttl(key: string): Promise<number | null | undefined> {
     return this.#entries.ttl(key);
   }
@@ -108,17 +114,28 @@ class MemoryBackend implements Backend {
     return this.#outbox.publish(channel, payload, agent);
   }
 
-  follow(selection: Selection, { from, live, onState }: FollowOptions): Follower<Message | Gap> {
-    const around = { board: this.#board, registry: this.#registry, channels: this.#channels };
+  async position(): Promise<number> {
+    return this.#db.read(() => lastNumber(this.#db));
+  }
+
+  follow<Of extends AnySelection>(
+    selection: Of,
+    { from, live, onState }: FollowOptions,
+  ): Follower<EntryOf<Of> | Gap> {
+    const around = { board: this.#board, channels: this.#channels, expiries: this.#expiries };
     const follower = new MemoryFollower(around, { selection, from, live, onState }, () => {
       this.#followers.delete(follower);
     });
     this.#followers.add(follower);
-    return follower;
+    return follower as Follower<EntryOf<Of> | Gap>; // what is read is what was selected
   }
 
-  async work(consumer: string, selection: Selection, options: WorkerOptions): Promise<Worker> {
-    return this.#consumers.work(consumer, selection, options);
+  async work<Of extends AnySelection>(
+    consumer: string,
+    selection: Of,
+    options: WorkerOptions,
+  ): Promise<Worker<EntryOf<Of>>> {
+    return this.#consumers.work(consumer, selection, options) as Worker<EntryOf<Of>>;
   }
 
   async consumers(): Promise<readonly ConsumerFacts[]> {
@@ -141,7 +158,7 @@ class MemoryBackend implements Backend {
     return {
       store: "memory",
       why: "the memory store",
-      stores: [statusOf(this.#board, this.#channels, this.#registry)],
+      stores: [statusOf(this.#board, this.#channels)],
     };
   }
 

@@ -83,12 +83,12 @@ export class Leftovers {
   }
 
   #held(): readonly Held[] {
-    const { consumer, worker, selects } = this.#desk.member;
+    const { consumer, worker, choice } = this.#desk.member;
     if (this.#db.get(IS_ANY, consumer, worker) === undefined) return [];
     return this.#db
       .all(HELD, consumer, worker)
       .map(toHeld)
-      .filter(({ channel }) => selects(channel));
+      .filter(({ channel }) => choice.hasStream(channel));
   }
 
   /** When there is something to take over: in order, that is the oldest. */

@@ -2,12 +2,24 @@
 import { MAX_LOGGED_VALUE_BYTES } from "../../core/backend.ts";
 import { writeFailure } from "../../core/failure.ts";
 import { msToNumber } from "../../core/ids.ts";
+import { decodeName } from "../../core/names.ts";
 import type { Failure } from "../../core/types.ts";
 import { numberIn, orNull, type Row } from "./cells.ts";
 import type { Database } from "./database.ts";
 
 /** The channel of the stream that holds the changes of keys: no name, for names hold no control characters. */
 export const CHANGES = Buffer.of(0);
+
+/** Whether a stream's channel says that it holds the changes of keys. */
+export function isOfKeys(channel: Uint8Array): boolean {
+  return channel.length === 1 && channel[0] === 0;
+}
+
+/** What a stream is called outside; `null`: the changes of keys. */
+export function nameOf(channel: Buffer): string | null {
+  return isOfKeys(channel) ? null : decodeName(channel);
+}
+
 /**
  * How many entries over the limit a stream keeps for a live follower that has not read them. Beyond it the oldest
  * are dropped nevertheless, and the follower is told of a gap: one stopped process must not fill the disk.
@@ -116,14 +128,14 @@ function addRow(db: Database, n: number, stream: number, entry: Entry): void {
 
 /**
  * Drops the oldest entries of a stream over its limit.
- * @param readByAll every live follower has read up to here; what is newer waits for them
+ * @param askReadByAll up to where every live follower has read, for what is newer waits for them; asked only if there is something to drop
  */
-export function dropOverLimit(db: Database, stream: Stream, limit: number, readByAll: number): void {
+export function dropOverLimit(db: Database, stream: Stream, limit: number, askReadByAll: () => number): void {
   const excess = stream.kept - limit;
   if (excess <= Math.min(limit * SLACK, DROPPED_AT_ONCE / 2)) return;
   const isForced = excess > HELD_ENTRIES;
-  if (!isForced && stream.oldest > readByAll) return;
-  drop(db, stream.id, isForced ? Number.MAX_SAFE_INTEGER : readByAll, excess, isForced);
+  const upTo = isForced ? Number.MAX_SAFE_INTEGER : askReadByAll();
+  if (stream.oldest <= upTo) drop(db, stream.id, upTo, excess, isForced);
 }
 
 /**

@@ -1,12 +1,12 @@
 /** What a reader is not to get, because retention took it or does not show it, and of what it has to tell. */
 import { numberToId } from "../../core/ids.ts";
-import { decodeName } from "../../core/names.ts";
 import type { Gap } from "../../core/types.ts";
+import { nameOf } from "./log.ts";
 
-/** Streams whose last message is remembered; for the others a gap says where reading began, which is true as well. */
+/** Streams whose last entry is remembered; for the others a gap says where reading began, which is true as well. */
 const REMEMBERED = 10_000;
 
-/** Messages of a stream that do not come: all up to this number. */
+/** Entries of a stream that do not come: all up to this number. */
 export interface Loss {
   readonly stream: number;
   readonly channel: Buffer;
@@ -21,8 +21,8 @@ export class Losses {
   #newest = 0;
   /** By stream: what the reader was not told yet. */
   readonly #untold = new Map<number, Gap["gap"]>();
-  /** By stream: the last message handed on. */
-  readonly #handed = new Map<number, number>();
+  /** By stream: the last entry read, which was handed on unless it was of a key that is not selected. */
+  readonly #read = new Map<number, number>();
 
   /** @param begin the position where reading began */
   constructor(begin: number) {
@@ -41,30 +41,30 @@ export class Losses {
     if (upTo <= (this.#gone.get(stream) ?? 0)) return;
     this.forgive(loss);
     if (this.#untold.has(stream)) return;
-    const after = numberToId(this.#handed.get(stream) ?? this.#begin);
-    this.#untold.set(stream, { channel: decodeName(channel), after, next: null });
+    const after = numberToId(this.#read.get(stream) ?? this.#begin);
+    this.#untold.set(stream, { channel: nameOf(channel), after, next: null });
   }
 
-  /** Whether a message is still in the log and yet not to be shown. */
+  /** Whether an entry is still in the log and yet not to be shown. */
   hides(stream: number, n: number): boolean {
     return n <= this.#newest && n <= (this.#gone.get(stream) ?? 0);
   }
 
-  handOn(stream: number, n: number): void {
-    this.#handed.set(stream, n);
-    if (this.#handed.size <= REMEMBERED) return;
-    for (const oldest of this.#handed.keys()) {
-      this.#handed.delete(oldest);
+  read(stream: number, n: number): void {
+    this.#read.set(stream, n);
+    if (this.#read.size <= REMEMBERED) return;
+    for (const oldest of this.#read.keys()) {
+      this.#read.delete(oldest);
       return;
     }
   }
 
-  /** The streams with messages handed on after this number. */
-  handedSince(n: number): number[] {
-    return [...this.#handed].filter(([, last]) => last > n).map(([stream]) => stream);
+  /** The streams of which entries were read after this number. */
+  readSince(n: number): number[] {
+    return [...this.#read].filter(([, last]) => last > n).map(([stream]) => stream);
   }
 
-  /** What is to be told before the message of this number is. Unsynced ones may come from amid what is lost. */
+  /** What is to be told before the entry of this number is. Unsynced ones may come from amid what is lost. */
   before(stream: number, n: number): Gap | null {
     const gap = this.#untold.get(stream);
     if (gap === undefined || n <= (this.#gone.get(stream) ?? 0)) return null;

@@ -1,10 +1,10 @@
-/** The messages that no worker of a consumer was handed yet. */
+/** The messages, or changes, that no worker of a consumer was handed yet. */
 import type { Board } from "./board.ts";
 import { bytesIn, numberIn, type Row } from "./cells.ts";
 import type { Desk } from "./desk.ts";
 import { drop, lastNumber } from "./log.ts";
 import { handedOutUpTo } from "./position.ts";
-import type { Tray } from "./tray.ts";
+import type { Place, Tray } from "./tray.ts";
 
 /** The most pages that one transaction looks through. */
 const PAGES = 8;
@@ -12,14 +12,14 @@ const PAGES = 8;
 const LOOKED_AT = 256;
 
 /** CROSS JOIN: in SQLite, the order of the loops. */
-const PAGE = `SELECT log.n, log.stream, log.unsynced, streams.channel, streams.dropped,
+const PAGE = `SELECT log.n, log.stream, log.unsynced, log.name, streams.channel, streams.dropped,
   coalesce(positions.delivered, ?2) AS delivered
   FROM log CROSS JOIN streams ON streams.id = log.stream
   LEFT JOIN positions ON positions.consumer = ?1 AND positions.stream = log.stream
-  WHERE log.n > ?3 AND log.kind = 'message' AND streams.board = ?4 AND log.n > coalesce(positions.delivered, ?2)
+  WHERE log.n > ?3 AND (log.kind <> 'message') = ?6 AND streams.board = ?4 AND log.n > coalesce(positions.delivered, ?2)
   ORDER BY log.n LIMIT ?5`;
 const DELIVERED = `INSERT INTO positions (consumer, stream, delivered) VALUES (?, ?, ?)
-  ON CONFLICT DO UPDATE SET delivered = excluded.delivered`;
+  ON CONFLICT DO UPDATE SET delivered = max(delivered, excluded.delivered)`;
 
 export class News {
   readonly #board: Board;
@@ -29,6 +29,9 @@ export class News {
   #floor: number;
   /** Streams. */
   #leftOut: ReadonlySet<number> = new Set();
+  /** The newest change before which nothing was lost or left to hand out: those up to here were of other keys. */
+  #passed: Pick<Place, "stream" | "n"> | null = null;
+  #isSaved = true;
 
   constructor(board: Board, desk: Desk, floor: number) {
     this.#board = board;
@@ -48,13 +51,26 @@ export class News {
     for (let size = 1; ; size = Math.min(size * 8, LOOKED_AT)) {
       const last = lastNumber(this.#board.db); // before the page: what is logged meanwhile is behind it
       const rows = this.#page(this.#floor, size);
-      if (rows.some((row) => this.#isSelected(row))) return true;
+      if (this.#passTo(rows)) return true;
       this.#floor = endOf(rows, size) ?? Math.max(this.#floor, last);
       if (rows.length < size) return false;
       // Much of what is not for this consumer: it is not worth reading row by row.
       if (size === LOOKED_AT)
         this.#floor = Math.max(this.#floor, handedOutUpTo(this.#board, this.#desk.member));
     }
+  }
+
+  /** Whether it has passed changes of other keys since the last `save`. */
+  get hasPassed(): boolean {
+    return !this.#isSaved;
+  }
+
+  /** Moves the consumer's position past them, so that retention does not wait for it; part of a write transaction. */
+  save(): void {
+    if (this.#isSaved || this.#passed === null) return;
+    const { stream, n } = this.#passed;
+    this.#board.db.run(DELIVERED, this.#desk.member.consumer, stream, n);
+    this.#isSaved = true;
   }
 
   /**
@@ -82,9 +98,13 @@ export class News {
     for (const row of rows) {
       const before = numberIn(row, "n") - 1;
       if (tray.room === 0) return before;
-      if (!this.#isSelected(row)) continue;
-      if (this.#dropIfTooOld(row, tray.oldestAllowed)) return before;
-      this.#hand(row, tray, handed);
+      if (!this.#isRead(row)) continue;
+      const isSelected = this.#desk.member.choice.hasEntry(row);
+      if (isSelected && this.#dropIfTooOld(row, tray.oldestAllowed)) return before;
+      const place = placeIn(row);
+      this.#tellLoss(row, place, tray, handed);
+      if (isSelected) this.#hand(place, tray);
+      handed.set(place.stream, place.n);
     }
     return null;
   }
@@ -96,28 +116,49 @@ export class News {
     return true;
   }
 
-  #hand(row: Row, tray: Tray, handed: Map<number, number>): void {
-    const place = {
-      n: numberIn(row, "n"),
-      stream: numberIn(row, "stream"),
-      channel: bytesIn(row, "channel"),
-    };
-    const before = handed.get(place.stream) ?? numberIn(row, "delivered");
-    if (numberIn(row, "dropped") > before) tray.addGap(place.channel, before, place.n);
+  #hand(place: Place, tray: Tray): void {
     tray.add(place, 1);
     this.#desk.hold(place.n, place.stream);
-    handed.set(place.stream, place.n);
+  }
+
+  #tellLoss(row: Row, place: Place, tray: Tray, handed: ReadonlyMap<number, number>): void {
+    const before = handed.get(place.stream) ?? this.#doneBefore(row);
+    if (numberIn(row, "dropped") > before) tray.addGap(place.channel, before, place.n);
+  }
+
+  #doneBefore(row: Row): number {
+    return Math.max(numberIn(row, "delivered"), this.#passed?.n ?? 0);
   }
 
   #page(floor: number, size: number): readonly Row[] {
-    const { consumer, start } = this.#desk.member;
-    return this.#board.db.all(PAGE, consumer, start, floor, this.#board.prefix, size);
+    const { consumer, start, choice } = this.#desk.member;
+    const ofKeys = choice.isOfKeys ? 1 : 0;
+    return this.#board.db.all(PAGE, consumer, start, floor, this.#board.prefix, size, ofKeys);
   }
 
-  #isSelected(row: Row): boolean {
-    if (this.#leftOut.has(numberIn(row, "stream"))) return false;
-    return this.#desk.member.selects(bytesIn(row, "channel"));
+  /** Passes changes of other keys. @returns whether it came to something to hand out, or a loss to tell */
+  #passTo(rows: readonly Row[]): boolean {
+    for (const row of rows.filter((row) => this.#isRead(row))) {
+      const n = numberIn(row, "n");
+      if (this.#desk.member.choice.hasEntry(row) || numberIn(row, "dropped") > this.#doneBefore(row)) {
+        this.#floor = n - 1;
+        return true;
+      }
+      this.#passed = { stream: numberIn(row, "stream"), n };
+      this.#isSaved = false;
+    }
+    return false;
   }
+
+  /** Whether the row's stream is selected. */
+  #isRead(row: Row): boolean {
+    if (this.#leftOut.has(numberIn(row, "stream"))) return false;
+    return this.#desk.member.choice.hasStream(bytesIn(row, "channel"));
+  }
+}
+
+function placeIn(row: Row): Place {
+  return { n: numberIn(row, "n"), stream: numberIn(row, "stream"), channel: bytesIn(row, "channel") };
 }
 
 /** Up to where a full page has everything; `null`: it was not full. */

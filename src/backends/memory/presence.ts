@@ -1,20 +1,21 @@
 /** A live follower as other processes know it: a row in the registry, which publishers count and retention waits for. */
 import { BlackboardError } from "../../core/errors.ts";
-import type { FollowState, Selection } from "../../core/types.ts";
+import type { AnySelection, FollowState } from "../../core/types.ts";
 import type { Board } from "./board.ts";
 import type { Channels } from "./channels.ts";
+import type { Expiries } from "./expiries.ts";
 import { Lockout } from "./lockout.ts";
 import type { Reader } from "./reader.ts";
-import { BEAT_MS, type Registry } from "./registry.ts";
+import { BEAT_MS } from "./registry.ts";
 
-/** How long after a message the row learns that it was read, in milliseconds; each time costs a small write. */
+/** How long after an entry the row learns that it was read, in milliseconds; each time costs a small write. */
 const SAVE_MS = 1000;
 
 /** What followers of a store work with. */
 export interface Surroundings {
   readonly board: Board;
-  readonly registry: Registry;
   readonly channels: Channels;
+  readonly expiries: Expiries;
 }
 
 /** Whom it tells what. */
@@ -26,7 +27,7 @@ export interface Told {
 
 export class Presence {
   readonly #around: Surroundings;
-  readonly #selection: Selection;
+  readonly #selection: AnySelection;
   readonly #reader: Reader;
   readonly #onFailure: (error: unknown) => void;
   readonly #lockout: Lockout;
@@ -38,14 +39,14 @@ export class Presence {
   #saved: number;
 
   /** Part of the transaction that finds out where the reader begins: from there on nothing can go unnoticed. */
-  constructor(around: Surroundings, selection: Selection, reader: Reader, { onState, onFailure }: Told) {
+  constructor(around: Surroundings, selection: AnySelection, reader: Reader, { onState, onFailure }: Told) {
     this.#around = around;
     this.#selection = selection;
     this.#reader = reader;
     this.#onFailure = onFailure;
     this.#lockout = new Lockout(around.board.db, onState);
     this.#saved = reader.position;
-    this.#row = around.registry.insert(selection, this.#saved);
+    this.#row = around.board.registry.insert(selection, this.#saved);
     reader.waitedForBy(this.#row);
     this.#beat = setInterval(this.#tell, BEAT_MS).unref();
   }
@@ -60,7 +61,7 @@ export class Presence {
     clearInterval(this.#beat);
     clearTimeout(this.#save ?? undefined);
     const leave = () => {
-      this.#around.registry.remove(this.#row);
+      this.#around.board.registry.remove(this.#row);
       this.#trim();
     };
     unlessAway(() => this.#lockout.quietly(() => this.#around.board.db.write(leave)));
@@ -80,8 +81,8 @@ export class Presence {
 
   #update(): void {
     const { position } = this.#reader;
-    if (!this.#around.registry.beat(this.#row, position)) {
-      this.#row = this.#around.registry.insert(this.#selection, position);
+    if (!this.#around.board.registry.beat(this.#row, position)) {
+      this.#row = this.#around.board.registry.insert(this.#selection, position);
       this.#reader.waitedForBy(this.#row);
     }
     this.#trim();

@@ -1,30 +1,34 @@
-/** Reading messages from the log, in order, from a position onwards, and noticing what is missing. */
-import type { Gap, Message } from "../../core/types.ts";
+/** Reading entries from the log, in order, from a position onwards, and noticing what is missing. */
+import { MAX_LOGGED_VALUE_BYTES } from "../../core/backend.ts";
+import { contentOf, isGap } from "../../core/entry.ts";
+import type { Entry, Gap } from "../../core/types.ts";
 import { bytesIn, numberIn, type Row } from "./cells.ts";
 import type { Database } from "./database.ts";
 import type { Beginning } from "./history.ts";
 import { lastNumber } from "./log.ts";
+import { COLUMNS, toEntry } from "./logged.ts";
 import { Losses } from "./losses.ts";
-import { toMessage } from "./message.ts";
 import type { Streams } from "./streams.ts";
 
-type Item = Message | Gap;
+type Item = Entry | Gap;
 
 const PAGE_ROWS = 256;
 /** Whether nothing can be missing behind the position: retention has waited for the reader's row. */
 const IS_WHOLE =
   "(SELECT forced FROM counter) <= ?1 AND EXISTS (SELECT 1 FROM followers WHERE id = ?2) AS whole";
-/** Payloads up to 4 KiB come with their page, which is thus 1 MiB at most; a larger one when it is its turn. */
-const PAGE = `SELECT n, stream, unsynced, author,
-  CASE WHEN kind = 'message' AND size <= 4096 THEN data END AS data,
-  CASE WHEN kind = 'message' AND size <= 4096 THEN failure END AS failure, ${IS_WHOLE}
+/** Payloads and values up to 4 KiB come with their page, which is thus 1 MiB at most; a larger one when it is its turn. */
+const PAGE_BYTES = 4096;
+const IS_WITH_PAGE = `(kind <> 'message') = ?4 AND size <= ${PAGE_BYTES}`;
+const PAGE = `SELECT n, stream, unsynced, kind, author, size, name,
+  CASE WHEN ${IS_WITH_PAGE} THEN data END AS data,
+  CASE WHEN ${IS_WITH_PAGE} THEN failure END AS failure, ${IS_WHOLE}
   FROM log WHERE n > ?1 AND n <= ?3 ORDER BY n LIMIT ${PAGE_ROWS}`;
-const LARGE = "SELECT author, data, failure FROM log WHERE n = ?";
+const LARGE = `SELECT ${COLUMNS} FROM log WHERE n = ?`;
 const DROPPED = "SELECT id, channel, dropped FROM streams WHERE dropped > ?";
 const UNREAD = "SELECT id, channel, last FROM streams WHERE last > ?";
 
-/** What is kept in memory when the file is let go of: so many messages, and so many bytes or one message. */
-const HELD_MESSAGES = 1000;
+/** What is kept in memory when the file is let go of: so many entries, and so many bytes or one entry. */
+const HELD_ENTRIES = 1000;
 const HELD_BYTES = 16 * 1024 * 1024;
 
 export class Reader {
@@ -34,6 +38,7 @@ export class Reader {
   #position: number;
   #page: readonly Row[] = [];
   #at = 0;
+  #hasRead = false;
   /** Nothing newer was there when the page was read. */
   #isLastPage = false;
   /** The row in the registry that retention waits for; 0: there is none. */
@@ -59,9 +64,14 @@ export class Reader {
     return this.#position;
   }
 
-  /** The streams of which it has read messages since. */
+  /** Whether there was something of the selected streams in the page. */
+  get hasRead(): boolean {
+    return this.#hasRead;
+  }
+
+  /** The selected streams of which it has read entries since. */
   streamsReadSince(position: number): number[] {
-    return this.#losses.handedSince(position);
+    return this.#losses.readSince(position);
   }
 
   /** Retention waits for this row; the first one was made where reading begins, another after a time without. */
@@ -89,7 +99,7 @@ export class Reader {
     return !this.#isLastPage;
   }
 
-  /** The page's next message, or a gap before it; `null` behind the last. */
+  /** The page's next entry that is selected, or a gap before it; `null` behind the last. */
   next(): Item | null {
     if (this.#held !== null) return this.#held.shift() ?? null;
     for (let row = this.#page[this.#at]; row !== undefined; row = this.#page[this.#at]) {
@@ -103,12 +113,12 @@ export class Reader {
   hold(): void {
     const held: Item[] = [];
     let bytes = 0;
-    for (let isLast = false; held.length < HELD_MESSAGES && bytes < HELD_BYTES; ) {
+    for (let isLast = false; held.length < HELD_ENTRIES && bytes < HELD_BYTES; ) {
       const item = this.next();
       if (item !== null) held.push(item);
       else if (isLast) break;
       else isLast = !this.turnPage();
-      if (item !== null && "payload" in item) bytes += item.payload.length;
+      if (item !== null && !isGap(item)) bytes += contentOf(item).length;
     }
     this.#held = held;
   }
@@ -132,8 +142,12 @@ export class Reader {
 
   /** The streams' names are looked up at once: a stream that loses its last entry may be forgotten. */
   #rows(): readonly Row[] {
-    const rows = this.#db.all(PAGE, this.#position, this.#row, this.#end);
-    for (const row of rows) this.#streams.channelOf(numberIn(row, "stream"));
+    const ofKeys = this.#streams.areOfKeys ? 1 : 0;
+    const rows = this.#db.all(PAGE, this.#position, this.#row, this.#end, ofKeys);
+    this.#hasRead = false;
+    for (const row of rows) {
+      if (this.#streams.channelOf(numberIn(row, "stream")) !== null) this.#hasRead = true;
+    }
     return rows;
   }
 
@@ -157,21 +171,27 @@ export class Reader {
   #take(row: Row): Item | null {
     const n = numberIn(row, "n");
     const stream = numberIn(row, "stream");
-    const message = this.#messageIn(row, n, stream);
-    const gap = message === null ? null : this.#losses.before(stream, n);
-    if (gap !== null) return gap; // the message comes at the next call
+    const channel = this.#isShown(row, n, stream) ? this.#streams.channelOf(stream) : null;
+    const entry = channel === null ? null : this.#entryIn(row, n, channel);
+    const gap = channel === null ? null : this.#losses.before(stream, n);
+    if (gap !== null) return gap; // the entry comes at the next call
     this.#at++;
     this.#position = n;
-    if (message !== null) this.#losses.handOn(stream, n);
-    return message;
+    if (channel !== null) this.#losses.read(stream, n);
+    return entry;
   }
 
-  #messageIn(row: Row, n: number, stream: number): Message | null {
-    const channel = this.#streams.channelOf(stream);
-    if (channel === null || (this.#losses.hides(stream, n) && row.unsynced === 0)) return null;
-    const whole = row.data === null ? this.#db.read(() => this.#db.get(LARGE, n)) : row;
-    if (whole !== undefined) return toMessage(n, channel, whole);
-    this.#losses.note({ stream, channel, upTo: n });
+  #isShown(row: Row, n: number, stream: number): boolean {
+    return row.unsynced !== 0 || !this.#losses.hides(stream, n);
+  }
+
+  #entryIn(row: Row, n: number, channel: Buffer): Entry | null {
+    if (!this.#streams.hasEntry(row)) return null;
+    const size = numberIn(row, "size");
+    const isWhole = size <= PAGE_BYTES || (this.#streams.areOfKeys && size > MAX_LOGGED_VALUE_BYTES);
+    const whole = isWhole ? row : this.#db.read(() => this.#db.get(LARGE, n));
+    if (whole !== undefined) return toEntry(n, channel, whole);
+    this.#losses.note({ stream: numberIn(row, "stream"), channel, upTo: n });
     return null;
   }
 }

@@ -4,11 +4,12 @@
  * life within the lease.
  */
 import type { Matcher } from "../../core/glob.ts";
-import type { Selection } from "../../core/types.ts";
+import { writeSelection } from "../../core/selection.ts";
+import type { AnySelection } from "../../core/types.ts";
 import { numberIn, orNull, type Row, textIn } from "./cells.ts";
 import type { Database } from "./database.ts";
 import { isRunning, type Owner, thisProcess } from "./liveness.ts";
-import { compileSelection, readSelection, writeSelection } from "./selection.ts";
+import { compileSelection, readSelection } from "./selection.ts";
 
 /** How often a follower gives a sign of life, and how long one is believed, in milliseconds. */
 export const BEAT_MS = 10_000;
@@ -43,8 +44,9 @@ export interface WorkerRow {
 
 /** A row's selection, made ready. */
 export interface Ear {
-  readonly selects: Matcher;
-  /** The channels it names exactly. */
+  /** Whether it gets entries of this channel's stream. */
+  readonly hears: Matcher;
+  /** The channels it names exactly; none, if it watches keys. */
   readonly channels: readonly string[];
 }
 
@@ -53,7 +55,7 @@ interface Identity extends LiveFollower {
   readonly owner: Owner;
 }
 
-/** Who gets a message now. */
+/** Who gets a message, or a change, now. */
 export interface Audience {
   readonly receivers: number;
   /** The number of the newest log entry all of them have read for sure. */
@@ -72,7 +74,7 @@ export class Registry {
   }
 
   /** Adds a row; needs a write transaction around it. */
-  insert(selection: Selection, position: number, worker?: WorkerRow): number {
+  insert(selection: AnySelection, position: number, worker?: WorkerRow): number {
     const { pid, started, scene } = thisProcess();
     const text = writeSelection(selection);
     const place = [this.#board, text, pid, started, scene, Date.now(), position] as const;
@@ -92,13 +94,13 @@ export class Registry {
     this.#db.run(REMOVE_WORKERS, consumer);
   }
 
-  /** Who a message on this channel reaches. Removes the rows of the dead: needs a write transaction around it. */
+  /** Who an entry of this channel's stream reaches. Removes the rows of the dead: needs a write transaction around it. */
   audience(channel: Uint8Array): Audience {
     let receivers = 0;
     let readByAll = Number.MAX_SAFE_INTEGER;
     for (const row of this.#db.all(STATES, this.#board)) {
       const { ear, owner } = this.#identityOf(row);
-      if (!ear.selects(channel)) continue;
+      if (!ear.hears(channel)) continue;
       if (isLive(owner, row)) {
         receivers++;
         readByAll = Math.min(readByAll, numberIn(row, "position"));
@@ -130,7 +132,10 @@ function identityIn(row: Row): Identity {
   const selection = readSelection(textIn(row, "selection"));
   return {
     board: textIn(row, "board"),
-    ear: { selects: compileSelection(selection), channels: selection.channels },
+    ear: {
+      hears: compileSelection(selection).hasStream,
+      channels: "keys" in selection ? [] : selection.channels,
+    },
     worker: workerIn(row),
     owner: { pid: numberIn(row, "pid"), started: textIn(row, "started"), scene: textIn(row, "scene") },
   };

@@ -1,41 +1,42 @@
-/** What a follower listens to: as a test of channel names, and as the text other processes read in its row. */
-import { BlackboardError } from "../../core/errors.ts";
+/** What is followed: as tests of the log's streams and entries, and as the text other processes read in its row. */
 import { compileGlob, type Matcher } from "../../core/glob.ts";
 import { encodeName } from "../../core/names.ts";
-import type { Selection } from "../../core/types.ts";
+import { readSelection as readText } from "../../core/selection.ts";
+import type { AnySelection } from "../../core/types.ts";
+import { bytesIn, damaged, type Row } from "./cells.ts";
+import { isOfKeys } from "./log.ts";
 
-/** Tells whether the bytes of a channel's name are selected. */
-export function compileSelection(selection: Selection): Matcher {
-  const exact = new Set(selection.channels.map((channel) => keyOf(encodeName(channel))));
-  const patterns = selection.patterns.map(compileGlob);
-  return (name) => exact.has(keyOf(name)) || patterns.some((matches) => matches(name));
+/** A selection as it meets the log. */
+export interface Choice {
+  /** Of keys, not of channels. */
+  readonly isOfKeys: boolean;
+  /** Whether the stream of this channel is read; patterns match what holds the changes of keys, too. */
+  readonly hasStream: Matcher;
+  /** Whether an entry of such a stream is wanted: a message always, a change by the `name` in its row. */
+  readonly hasEntry: (row: Row) => boolean;
 }
 
-/** Lone surrogates of names that are not UTF-8 come through JSON as they are. */
-export function writeSelection({ channels, patterns }: Selection): string {
-  return JSON.stringify({ channels, patterns });
+export function compileSelection(selection: AnySelection): Choice {
+  const { patterns } = selection;
+  if ("keys" in selection) {
+    const selects = compile(selection.keys, patterns);
+    return { isOfKeys: true, hasStream: isOfKeys, hasEntry: (row) => selects(bytesIn(row, "name")) };
+  }
+  const selects = compile(selection.channels, patterns);
+  const hasStream = (channel: Uint8Array) => !isOfKeys(channel) && selects(channel);
+  return { isOfKeys: false, hasStream, hasEntry: () => true };
 }
 
 /** @throws BlackboardError `unavailable` if the text is not what `writeSelection` makes */
-export function readSelection(text: string): Selection {
-  const selection: unknown = JSON.parse(text);
-  if (
-    typeof selection === "object" &&
-    selection !== null &&
-    "channels" in selection &&
-    "patterns" in selection
-  ) {
-    const { channels, patterns } = selection;
-    if (isNames(channels) && isNames(patterns)) return { channels, patterns };
-  }
-  throw new BlackboardError(
-    "unavailable",
-    "the board file is damaged: a follower's selection cannot be read",
-  );
+export function readSelection(text: string): AnySelection {
+  return readText(text) ?? damaged("selection");
 }
 
-function isNames(names: unknown): names is readonly string[] {
-  return Array.isArray(names) && names.every((name) => typeof name === "string");
+/** Tells whether the bytes of a name are selected. */
+function compile(names: readonly string[], patterns: readonly string[]): Matcher {
+  const exact = new Set(names.map((name) => keyOf(encodeName(name))));
+  const globs = patterns.map(compileGlob);
+  return (name) => exact.has(keyOf(name)) || globs.some((matches) => matches(name));
 }
 
 /** One character a byte: equal exactly if the bytes are. */

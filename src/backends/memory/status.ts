@@ -8,14 +8,13 @@ import { numberIn } from "./cells.ts";
 import type { Channels } from "./channels.ts";
 import { countKeys } from "./listing.ts";
 import { lastNumber } from "./log.ts";
-import type { Registry } from "./registry.ts";
 
 const UNSYNCED = `SELECT count(*) AS count FROM log JOIN streams ON streams.id = log.stream
   WHERE log.unsynced = 1 AND streams.board = ?`;
 
 /** The counts are of this board, the facts of the file. */
-export function statusOf(board: Board, channels: Channels, registry: Registry): StoreStatus {
-  const { db, prefix } = board;
+export function statusOf(board: Board, channels: Channels): StoreStatus {
+  const { db, prefix, registry } = board;
   const latencyMs = measureRead(board);
   return db.read(() => {
     const retained = channels.retained();

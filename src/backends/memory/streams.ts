@@ -1,8 +1,7 @@
 /** Which streams of the log a selection means, and what their channels are called. */
-import type { Matcher } from "../../core/glob.ts";
-import { bytesIn } from "./cells.ts";
+import { bytesIn, type Row } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { CHANGES } from "./log.ts";
+import type { Choice } from "./selection.ts";
 
 /** Streams remembered; more are looked up again. */
 const REMEMBERED = 10_000;
@@ -11,13 +10,18 @@ const CHANNEL = "SELECT channel FROM streams WHERE id = ?";
 
 export class Streams {
   readonly #db: Database;
-  readonly #selects: Matcher;
+  readonly #choice: Choice;
   /** The channel of a selected stream, `null` for another. A stream keeps its name, and its id never comes back. */
   readonly #known = new Map<number, Buffer | null>();
 
-  constructor(db: Database, selects: Matcher) {
+  constructor(db: Database, choice: Choice) {
     this.#db = db;
-    this.#selects = selects;
+    this.#choice = choice;
+  }
+
+  /** Whether keys are followed, not channels. */
+  get areOfKeys(): boolean {
+    return this.#choice.isOfKeys;
   }
 
   /** The channel of the stream, if it is selected. It must exist, unless it was asked for before. */
@@ -30,9 +34,13 @@ export class Streams {
     return channel;
   }
 
-  /** Patterns may match what holds the changes of keys, too. */
   has(channel: Buffer): boolean {
-    return !channel.equals(CHANGES) && this.#selects(channel);
+    return this.#choice.hasStream(channel);
+  }
+
+  /** Whether an entry of such a stream is selected; by the `name` in its row. */
+  hasEntry(row: Row): boolean {
+    return this.#choice.hasEntry(row);
   }
 
   /** To be called when none of what was asked for is needed any more. */

@@ -1,7 +1,8 @@
 /** What there is for a worker: first what others left, then what is new. */
 import { BlackboardError } from "../../core/errors.ts";
-import type { Gap } from "../../core/types.ts";
+import type { Entry, Gap } from "../../core/types.ts";
 import type { Delivery } from "../../core/worker.ts";
+import { otherKeys } from "./admission.ts";
 import type { Board } from "./board.ts";
 import type { Desk } from "./desk.ts";
 import { Leftovers, type Lost } from "./leftovers.ts";
@@ -42,7 +43,7 @@ export class Supply {
    * Up to so many messages; none if another worker was faster.
    * @throws BlackboardError `conflict` if the consumer was deleted
    */
-  take(most: number): ReadonlyArray<Delivery | Gap> {
+  take(most: number): ReadonlyArray<Delivery<Entry> | Gap> {
     let committed = () => {};
     const items = this.#board.db.write(() => {
       this.#checkKnown();
@@ -63,8 +64,20 @@ export class Supply {
     return this.#leftovers.lost();
   }
 
+  /** Whether it has passed changes that are nothing for the consumer since the last `save`. */
+  get hasPassed(): boolean {
+    return this.#news.hasPassed;
+  }
+
+  /** Moves the position past them; part of a write transaction. */
+  save(): void {
+    if (this.#desk.standing() === "known") this.#news.save();
+  }
+
   #checkKnown(): void {
-    if (this.#desk.isKnown()) return;
-    throw new BlackboardError("conflict", `the consumer ${this.#desk.member.name} was deleted`);
+    const { name } = this.#desk.member;
+    const standing = this.#desk.standing();
+    if (standing === "deleted") throw new BlackboardError("conflict", `the consumer ${name} was deleted`);
+    if (standing === "replaced") throw otherKeys(name);
   }
 }

@@ -29,6 +29,12 @@ const BUSY_WITHIN_MS = 50;
 /** … until it does not change over this many polls. */
 const QUIET_POLLS = 50;
 
+/** Who is woken with it, whether or not anybody waits for `next`, and stopped with it. */
+export interface Companion {
+  wake(): void;
+  stop(): void;
+}
+
 export class Waker {
   readonly #wal: string;
   #watcher: FSWatcher | null = null;
@@ -43,8 +49,10 @@ export class Waker {
   #isDue = false;
   #isStopped = false;
   #resolve: (() => void) | null = null;
+  readonly #companion: Companion | null;
 
-  constructor(path: string) {
+  constructor(path: string, companion: Companion | null = null) {
+    this.#companion = companion;
     this.#wal = `${path}-wal`;
     this.#poll = setInterval(this.wake, SLOW_POLL_MS);
     this.#watch();
@@ -63,6 +71,7 @@ export class Waker {
   /** Wakes for the last time. */
   stop(): void {
     this.#isStopped = true;
+    this.#companion?.stop();
     clearInterval(this.#poll);
     clearTimeout(this.#again);
     this.#watcher?.close();
@@ -72,6 +81,7 @@ export class Waker {
   /** Wakes it, for whatever other reason there is. */
   readonly wake = (): void => {
     this.#isDue = true;
+    this.#companion?.wake();
     this.#resolve?.();
     this.#resolve = null;
   };

@@ -4,9 +4,11 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { setAlarm } from "../../core/alarm.ts";
+import { contentOf, nameOf } from "../../core/entry.ts";
 import { BlackboardError, usageError } from "../../core/errors.ts";
-import { idToNumber, numberToId } from "../../core/ids.ts";
-import type { Gap } from "../../core/types.ts";
+import { failureOf } from "../../core/failure.ts";
+import { idToNumber } from "../../core/ids.ts";
+import type { Entry, Gap } from "../../core/types.ts";
 import { type Delivery, failedChannelOf, type Worker, type WorkerOptions } from "../../core/worker.ts";
 import { Acks, RETRY_MS } from "./acks.ts";
 import type { Board } from "./board.ts";
@@ -37,7 +39,7 @@ export interface WorkerParts {
   readonly onEnd: () => void;
 }
 
-export class MemoryWorker implements Worker {
+export class MemoryWorker implements Worker<Entry> {
   readonly #board: Board;
   readonly #channels: Channels;
   readonly #desk: Desk;
@@ -70,7 +72,7 @@ export class MemoryWorker implements Worker {
   }
 
   /** The first look is at once a try: where one message was, the next is most often there. */
-  async take(most: number, signal: AbortSignal): Promise<ReadonlyArray<Delivery | Gap>> {
+  async take(most: number, signal: AbortSignal): Promise<ReadonlyArray<Delivery<Entry> | Gap>> {
     signal.addEventListener("abort", this.#waker.wake);
     try {
       for (
@@ -92,36 +94,42 @@ export class MemoryWorker implements Worker {
     }
   }
 
-  ack(delivery: Delivery): Promise<void> {
+  ack(delivery: Delivery<Entry>): Promise<void> {
     this.#isChanged = true;
     return this.#acks.add(numberOf(delivery));
   }
 
-  async retry(delivery: Delivery): Promise<Delivery | null> {
+  async retry(delivery: Delivery<Entry>): Promise<Delivery<Entry> | null> {
     const attempt = await this.#whenFree(() =>
       this.#board.db.write(() => this.#desk.again(numberOf(delivery))),
     );
-    return attempt === null ? null : { message: delivery.message, attempt };
+    return attempt === null ? null : { entry: delivery.entry, attempt };
   }
 
-  async giveUp(delivery: Delivery, reason: string): Promise<boolean> {
+  async giveUp(delivery: Delivery<Entry>, reason: string): Promise<boolean> {
     const n = numberOf(delivery);
     const { name: consumer, agent } = this.#desk.member;
-    const { message, attempt: attempts } = delivery;
-    const { channel, payload, by } = message;
-    const failure = { channel, id: numberToId(n), by: by ?? "", consumer, attempts, reason };
+    const { entry, attempt: attempts } = delivery;
+    const failure = failureOf(entry, { consumer, attempts, reason });
+    const letter = { channel: failedChannelOf(nameOf(entry)), payload: contentOf(entry), agent, failure };
     this.#isChanged = true;
     return this.#whenFree(() =>
       this.#board.change((now) => {
         if (!this.#desk.doneIfMine(n)) return false;
-        this.#channels.send({ channel: failedChannelOf(channel), payload, agent, failure }, now);
+        this.#channels.send(letter, now);
         return true;
       }),
     );
   }
 
-  async release(delivery: Delivery): Promise<void> {
+  async release(delivery: Delivery<Entry>): Promise<void> {
     await this.#whenFree(() => this.#board.db.write(() => this.#desk.giveBack(numberOf(delivery))));
+  }
+
+  /** The next to ask it gets this error. */
+  fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#waker.wake();
   }
 
   /** What cannot be written now, in a locked or lost file, others find out when it shows no life any more. */
@@ -160,7 +168,7 @@ export class MemoryWorker implements Worker {
     this.#acks.resolveAll();
   }
 
-  #tryTaking(most: number): ReadonlyArray<Delivery | Gap> {
+  #tryTaking(most: number): ReadonlyArray<Delivery<Entry> | Gap> {
     return this.#ask(() => this.#lockout.attempt(() => this.#supply.take(most)), []);
   }
 
@@ -191,7 +199,7 @@ export class MemoryWorker implements Worker {
   /** How long its row may stay as it is. */
   #restMs(): number {
     const { holdsSomething, member } = this.#desk;
-    const saveMs = this.#isChanged ? SAVE_MS : BEAT_MS;
+    const saveMs = this.#isChanged || this.#supply.hasPassed ? SAVE_MS : BEAT_MS;
     return holdsSomething ? Math.min(saveMs, member.ackTimeoutMs / 3) : saveMs;
   }
 
@@ -199,20 +207,22 @@ export class MemoryWorker implements Worker {
   readonly #renew = (): void => {
     if (Date.now() < this.#savedAt + this.#restMs()) return;
     try {
-      const renew = () => this.#desk.renew(doneUpTo(this.#board, this.#desk.member));
+      const renew = () => {
+        this.#supply.save();
+        this.#desk.renew(doneUpTo(this.#board, this.#desk.member));
+      };
       this.#lockout.attempt(() => this.#board.db.write(renew));
       this.#isChanged = false;
       this.#savedAt = Date.now();
     } catch (error) {
       // A locked file is tried again next time; if it is gone for good, taking and acknowledging say so.
       if (error instanceof BlackboardError && error.kind === "unavailable") return;
-      this.#failure = error;
-      this.#waker.wake();
+      this.fail(error);
     }
   };
 }
 
-function numberOf({ message: { id } }: Delivery): number {
+function numberOf({ entry: { id } }: Delivery<Entry>): number {
   const n = id === null ? null : idToNumber(id);
   if (n === null) throw usageError("a message that is in no log is in no worker's hands");
   return n;

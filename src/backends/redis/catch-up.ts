@@ -18,7 +18,7 @@ export async function catchUp(
   let count = 0;
   for await (const entry of history.entries(moment, intake.progress.last, signal)) {
     await intake.handOnHeld(entry.number, signal);
-    if (await intake.handOn(entry, entry.before, signal)) count++;
+    if (await intake.handOn(entry, signal)) count++;
   }
   await intake.handOnHeld(moment.upTo + 1, signal);
   intake.finish(moment.upTo);

@@ -4,7 +4,7 @@ import { msToNumber, numberToId } from "../../core/ids.ts";
 import { decodeName, encodeName } from "../../core/names.ts";
 import type { ChannelFacts } from "../../core/types.ts";
 import type { Connection } from "./connection.ts";
-import { isOwn, type Layout, markerStart, streamOf } from "./layout.ts";
+import { CHANGES, isOwn, type Layout, markerStart, streamOf } from "./layout.ts";
 import type { Link } from "./link.ts";
 import { asBytes, asList, asNumber, asPairs, type Reply } from "./replies.ts";
 
@@ -53,7 +53,7 @@ async function retainedChannels(
 ): Promise<Map<string, Retained>> {
   const newest = await newestNumbers(connection, layout, await oldestKept(connection, maxAgeMs));
   const matches = compileGlob(pattern);
-  const wanted = [...newest].filter(([channel]) => matches(encodeName(channel)));
+  const wanted = [...newest].filter(([channel]) => channel !== CHANGES && matches(encodeName(channel)));
   const lengths = await Promise.all(
     wanted.map(([channel]) => connection.call("xlen", streamOf(layout, channel))),
   );

@@ -1,6 +1,7 @@
 /**
  * What the scripts of consumers share. A consumer is a Redis consumer group of its name on each channel's stream, made when
- * the channel is first read, and a position in each channel, which outlives a stream that expires.
+ * the channel is first read, and a position in each channel, which outlives a stream that expires. The changes of keys are one
+ * channel, without a name; a consumer has either these or messages.
  *
  * All get, behind the board's header, ARGV[6] the consumer. A *member* is a worker's name in the groups,
  * `<agent>#<8 hex digits>:<its ack timeout in ms>`; what was given back is held by the member `released`.
@@ -12,20 +13,23 @@ export const RELEASED = "released";
 
 const CONSUMING = `
 local consumer = ARGV[6]
-local consumers = root .. 'consumers'              -- hash: name -> {"start":<number>,"born":<number>,…}
-local positions = root .. 'positions:' .. consumer -- hash: channel -> number of the last message handed out
+local consumers = root .. 'consumers'              -- hash: name -> {"start":<number>,"born":<number>,<selection>
+local positions = root .. 'positions:' .. consumer -- hash: channel -> number of the last entry handed out
 
-local function stream_of(channel) return root .. 'channel:' .. channel end
+-- the empty name stands for the changes
+local function stream_of(channel)
+  return channel == '' and root .. 'changes' or root .. 'channel:' .. channel
+end
 
 local function number_of(entry)
   local ms, rest = string.match(entry, '^(%d+)-(%d+)$')
   return tonumber(ms) * 1024 + tonumber(rest)
 end
 
--- where a consumer began, and when it was made; both as text
+-- where a consumer began, when it was made, and its selection, JSON without the first brace; all as text
 local function birth()
   local known = redis.call('HGET', consumers, consumer) or ''
-  return string.match(known, '^{"start":(%d+),"born":(%d+)')
+  return string.match(known, '^{"start":(%d+),"born":(%d+),(.*)$')
 end
 
 local function newest_of(channel)

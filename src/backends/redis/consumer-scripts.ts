@@ -3,20 +3,34 @@ import { consumerScript } from "./consumer-library.ts";
 
 /**
  * ARGV: "start" | "now", the selection as JSON. As text: when the consumer was made, and when the board's first one was; and how
- * many workers it has already. The second, kept under the name that no consumer has, tells a consumer that was deleted from a server that lost its data.
+ * many workers it has already. The second, kept under the name that no consumer has, tells a consumer that was deleted from a server that
+ * lost its data. Or why not: "kind" if it follows messages instead of keys, or the other way round, "keys" if it has workers that watch others.
+ * Without such workers it is made anew for other keys, where it is, so that a worker that comes back ends.
  */
 export const JOIN = consumerScript(`
-local begin, selection = ARGV[7], ARGV[8]
+local begin, selection = ARGV[7], string.sub(ARGV[8], 2)
+local workers = redis.call('PUBSUB', 'NUMSUB', root .. 'nudge:' .. consumer)[2]
+local start, born, known = birth()
+
+local function is_of_keys(one) return string.sub(one, 1, 7) == '"keys":' end
+
+local of_keys = is_of_keys(selection)
+local differs = start and of_keys and known ~= selection
+if start and is_of_keys(known) ~= of_keys then return {'kind'} end
+if differs and workers > 0 then return {'keys'} end
 needs_memory()
 redis.call('HSETNX', consumers, '', text(now))
-local start, born = birth()
 if not start then
   local last = redis.call('GET', root .. 'id')
   start = begin == 'now' and last ~= '' and last or '0'
-  born = text(next_number())
+  if of_keys then -- one position for all of them: from here, whichever change comes first
+    redis.pcall('XGROUP', 'DESTROY', stream_of(''), consumer) -- left over from a deleted consumer of this name
+    redis.call('HSET', positions, '', start)
+  end
 end
-redis.call('HSET', consumers, consumer, '{"start":' .. start .. ',"born":' .. born .. ',' .. string.sub(selection, 2))
-return {born, redis.call('HGET', consumers, ''), redis.call('PUBSUB', 'NUMSUB', root .. 'nudge:' .. consumer)[2]}
+if differs or not born then born = text(next_number()) end
+redis.call('HSET', consumers, consumer, '{"start":' .. start .. ',"born":' .. born .. ',' .. selection)
+return {born, redis.call('HGET', consumers, ''), workers}
 `);
 
 /** Names and what is known of each, in turn; the empty name is no consumer's. */

@@ -2,13 +2,14 @@
 import { compileGlob, escapeGlob } from "../../core/glob.ts";
 import { numberToId } from "../../core/ids.ts";
 import { decodeName, encodeName } from "../../core/names.ts";
-import type { ConsumerChannel, ConsumerFacts, Selection, WorkerFacts } from "../../core/types.ts";
+import { readSelection } from "../../core/selection.ts";
+import type { AnySelection, ConsumerChannel, ConsumerFacts, WorkerFacts } from "../../core/types.ts";
 import { newestNumbers } from "./channels.ts";
 import { chunks } from "./chunks.ts";
 import type { Argument } from "./connection.ts";
 import { RELEASED } from "./consumer-library.ts";
 import { CONSUMERS, COUNT, DISSOLVE, FACTS, FORGET } from "./consumer-scripts.ts";
-import { type Layout, positionsOf, workerOf } from "./layout.ts";
+import { CHANGES, type Layout, positionsOf, workerOf } from "./layout.ts";
 import type { Work } from "./link.ts";
 import { asBytes, asList, asNumber, asPairs, asText, type Reply } from "./replies.ts";
 import type { Script } from "./scripts.ts";
@@ -25,8 +26,9 @@ interface Place {
 }
 
 /** What the board says of a consumer. */
-interface Entry extends Selection {
+interface Known {
   readonly consumer: string;
+  readonly selection: AnySelection;
   /** The number it began behind. */
   readonly start: number;
 }
@@ -45,10 +47,10 @@ export async function listConsumers({ link, layout, run }: SupplyPlace): Promise
     run: (script, args) => run(script, args, deadline, "read"),
     read: (work) => link.run("read", work, deadline),
   };
-  const entries = asPairs(await place.run(CONSUMERS, [""])).map(toEntry);
+  const known = asPairs(await place.run(CONSUMERS, [""])).flatMap(toKnown);
   const newest = await place.read((connection) => newestNumbers(connection, layout, 0));
   const facts: ConsumerFacts[] = [];
-  for (const entry of entries) if (entry.consumer !== "") facts.push(await factsOf(place, entry, newest));
+  for (const one of known) facts.push(await factsOf(place, one, newest));
   return facts;
 }
 
@@ -65,29 +67,33 @@ export async function forgetConsumer({ link, run }: SupplyPlace, consumer: strin
 
 async function factsOf(
   place: Place,
-  entry: Entry,
+  one: Known,
   newest: ReadonlyMap<string, number>,
 ): Promise<ConsumerFacts> {
-  const { consumer } = entry;
+  const { consumer } = one;
   const positions = positionsOf(place.layout, consumer);
   const read = await place.read((connection) => connection.call("hkeys", positions));
   const known = new Set(asList(read).map(toName));
-  const channels = new Set([...known, ...withNews(entry, newest)]);
+  const channels = new Set([...known, ...withNews(one, newest)]);
   const seen: Seen[] = [];
   for (const some of chunks([...channels], AT_ONCE)) {
     const replies = asList(await place.run(FACTS, [consumer, ...some]));
-    for (const [at, channel] of some.entries()) seen.push(await toSeen(place, channel, asList(replies[at])));
+    for (const [at, channel] of some.entries()) {
+      const facts = await toSeen(place, channel, asList(replies[at]));
+      if (known.has(channel) || facts.facts.lag > 0) seen.push(facts);
+    }
   }
   const workers = workersOf(seen, await livingMembers(place, consumer));
-  const shown = seen.filter(({ facts }) => known.has(facts.channel) || facts.lag > 0);
-  return { consumer, channels: shown.map(({ facts }) => facts), workers };
+  return { consumer, channels: seen.map(({ facts }) => facts), workers };
 }
 
 /** Channels of its selection that were sent to since it began. */
-function withNews({ channels, patterns, start }: Entry, newest: ReadonlyMap<string, number>): string[] {
-  const matchers = patterns.map(compileGlob);
+function withNews({ selection, start }: Known, newest: ReadonlyMap<string, number>): string[] {
+  if ("keys" in selection) return []; // it has a position among the changes from its beginning
+  const matchers = selection.patterns.map(compileGlob);
   const isSelected = (channel: string): boolean =>
-    channels.includes(channel) || matchers.some((matches) => matches(encodeName(channel)));
+    channel !== CHANGES &&
+    (selection.channels.includes(channel) || matchers.some((matches) => matches(encodeName(channel))));
   return [...newest].filter(([name, number]) => number > start && isSelected(name)).map(([name]) => name);
 }
 
@@ -99,7 +105,8 @@ async function toSeen(
   const position = numberToId(asNumber(number));
   const behind = lag === null ? await countBehind(place, channel, position) : asNumber(lag);
   const held = asPairs(members).map(([member, count]) => [asText(member), asNumber(count)] as const);
-  return { facts: { channel, position, pending: asNumber(pending), lag: behind }, held };
+  const name = channel === CHANGES ? null : channel;
+  return { facts: { channel: name, position, pending: asNumber(pending), lag: behind }, held };
 }
 
 /** For servers that do not count for us, and where they lost count. */
@@ -130,11 +137,12 @@ function workersOf(seen: readonly Seen[], living: readonly string[]): WorkerFact
   });
 }
 
-/** Written by the script `JOIN`. */
-function toEntry([name, text]: readonly [Reply, Reply]): Entry {
-  const consumer = toName(name);
-  if (consumer === "") return { consumer, start: 0, channels: [], patterns: [] };
-  return { consumer, ...JSON.parse(asText(text)) };
+/** Written by the script `JOIN`; the empty name is no consumer's. */
+function toKnown([name, reply]: readonly [Reply, Reply]): Known[] {
+  const [consumer, text] = [toName(name), asText(reply)];
+  const start = /^{"start":(\d+),/.exec(text)?.[1];
+  const selection = start === undefined ? null : readSelection(text);
+  return selection === null ? [] : [{ consumer, selection, start: Number(start) }];
 }
 
 function toName(reply: Reply): string {

@@ -7,7 +7,7 @@
  */
 import type { Follower, FollowOptions } from "../../core/backend.ts";
 import { BlackboardError } from "../../core/errors.ts";
-import type { Gap, Message, Selection } from "../../core/types.ts";
+import type { Entry, Gap } from "../../core/types.ts";
 import { type Beginning, beginAt, locate, numberSince } from "./beginning.ts";
 import { catchUp } from "./catch-up.ts";
 import type { Deadline } from "./deadline.ts";
@@ -15,10 +15,17 @@ import { History, type HistoryPlace } from "./history.ts";
 import { Intake } from "./intake.ts";
 import { Session } from "./session.ts";
 import { Sessions, type SubscriberPlace } from "./sessions.ts";
-import { Subscription } from "./subscription.ts";
+import type { Source } from "./subscription.ts";
 
 /** Where a follower follows. */
 export type FollowPlace = SubscriberPlace & HistoryPlace;
+
+/** What is followed. */
+export interface Followed {
+  readonly source: Source;
+  /** Called for each session once it has begun, before the log is read; what it returns ends that. */
+  readonly begun: (session: Session, signal: AbortSignal) => Promise<void>;
+}
 
 export interface FollowStart extends FollowOptions {
   /** Whether to wait for a server that is away at the start, instead of rejecting `ready`. */
@@ -26,17 +33,17 @@ export interface FollowStart extends FollowOptions {
 }
 
 /** Starts at once; the iteration takes what has come. */
-export function startFollower(place: FollowPlace, selection: Selection, start: FollowStart): RedisFollower {
-  return new RedisFollower(place, selection, start);
+export function startFollower(place: FollowPlace, followed: Followed, start: FollowStart): RedisFollower {
+  return new RedisFollower(place, followed, start);
 }
 
-export class RedisFollower implements Follower<Message | Gap> {
+export class RedisFollower implements Follower<Entry | Gap> {
   readonly ready: Promise<void>;
   /** Resolves when nothing of it runs any more. */
   readonly ended: Promise<void>;
   readonly #place: FollowPlace;
   readonly #start: FollowStart;
-  readonly #subscription: Subscription;
+  readonly #followed: Followed;
   readonly #history: History;
   readonly #intake = new Intake();
   readonly #stop = new AbortController();
@@ -47,11 +54,11 @@ export class RedisFollower implements Follower<Message | Gap> {
   /** Whether it is known where reading begins. */
   #isLocated = false;
 
-  constructor(place: FollowPlace, selection: Selection, start: FollowStart) {
+  constructor(place: FollowPlace, followed: Followed, start: FollowStart) {
     this.#place = place;
     this.#start = start;
-    this.#subscription = new Subscription(place.layout, place.address.db, selection);
-    this.#history = new History(place, this.#subscription);
+    this.#followed = followed;
+    this.#history = new History(place, followed.source);
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
@@ -60,7 +67,7 @@ export class RedisFollower implements Follower<Message | Gap> {
     this.ended = this.#run();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message | Gap, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Entry | Gap, void, undefined> {
     try {
       yield* this.#intake.inbox;
     } finally {
@@ -112,12 +119,13 @@ export class RedisFollower implements Follower<Message | Gap> {
     this.#intake.holdBack();
     const after = this.#needsLog(awaySince) ? this.#intake.progress.last : Infinity;
     const deliver = this.#intake.receive.bind(this.#intake);
-    return Session.open({ ...this.#place, after }, this.#subscription, deliver, deadline);
+    return Session.open({ ...this.#place, after }, this.#followed.source, deliver, deadline);
   }
 
   async #catchUp(session: Session, awaySince: number | null, signal: AbortSignal): Promise<number> {
     const needsLog = this.#needsLog(awaySince); // finding the place changes it
     this.#resolveReady();
+    await this.#followed.begun(session, signal);
     await this.#findPlace(session, awaySince, signal);
     return needsLog ? this.#readLog(session, signal) : 0;
   }

@@ -7,9 +7,9 @@ import type { Connection } from "./connection.ts";
 import { UnreachableError } from "./errors.ts";
 import { type Layout, streamOf } from "./layout.ts";
 import type { Link, Work } from "./link.ts";
-import { type Entry, Log, type Range } from "./log.ts";
+import { Log, type Logged, type Range } from "./log.ts";
 import { BUDGET, merged } from "./merge.ts";
-import type { Subscription } from "./subscription.ts";
+import type { Source } from "./subscription.ts";
 
 export interface HistoryPlace {
   /** Reads the logs: a subscriber's own connection cannot. */
@@ -31,11 +31,11 @@ export interface Moment {
 
 export class History {
   readonly #place: HistoryPlace;
-  readonly #subscription: Subscription;
+  readonly #source: Source;
 
-  constructor(place: HistoryPlace, subscription: Subscription) {
+  constructor(place: HistoryPlace, source: Source) {
     this.#place = place;
-    this.#subscription = subscription;
+    this.#source = source;
   }
 
   /**
@@ -51,7 +51,7 @@ export class History {
   }
 
   selected(newest: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
-    return new Map([...newest].filter(([channel]) => this.#subscription.matches(channel)));
+    return new Map([...newest].filter(([channel]) => this.#source.matches(channel)));
   }
 
   /** Behind which number to begin; for `last` this reads, of as many entries as are wanted. */
@@ -62,7 +62,7 @@ export class History {
   }
 
   /** The entries behind a number and up to the moment, by number. */
-  entries(moment: Moment, after: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+  entries(moment: Moment, after: number, signal: AbortSignal): AsyncGenerator<Logged, void, undefined> {
     const from = Math.max(after + 1, this.#oldest(moment));
     return this.#merged(moment, { from, upTo: moment.upTo, newestFirst: false }, signal);
   }
@@ -73,19 +73,21 @@ export class History {
     let oldest = moment.upTo + 1;
     let left = most;
     if (left === 0) return moment.upTo;
-    for await (const { number } of this.#merged(moment, range, signal)) {
+    if (left === Infinity) return 0;
+    for await (const { number, entry } of this.#merged(moment, range, signal)) {
+      if (entry === null) continue;
       oldest = number;
       if (--left === 0) break;
     }
     return oldest - 1;
   }
 
-  #merged(moment: Moment, range: Range, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+  #merged(moment: Moment, range: Range, signal: AbortSignal): AsyncGenerator<Logged, void, undefined> {
     const channels = [...moment.newest].filter(([, newest]) => newest >= range.from);
     const share = BUDGET / channels.length;
     const logs = channels.map(([channel, newest]) => {
       const stream = streamOf(this.#place.layout, channel);
-      return new Log({ channel, stream, share }, { ...range, upTo: newest });
+      return new Log({ channel, stream, source: this.#source, share }, { ...range, upTo: newest });
     });
     return merged(logs, (work) => this.#read(work, signal));
   }

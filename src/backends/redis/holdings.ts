@@ -1,8 +1,24 @@
 /** What a worker holds, by channel and id. */
+import { isChange } from "../../core/entry.ts";
+import { usageError } from "../../core/errors.ts";
 import { idToNumber } from "../../core/ids.ts";
+import type { Entry } from "../../core/types.ts";
+import { CHANGES } from "./layout.ts";
 
 /** Entries that one script looks after, at most: a matter of half a millisecond. */
 const RANGE = 500;
+
+/** Where an entry is held. */
+export interface Place {
+  readonly channel: string;
+  readonly id: string;
+}
+
+/** Of an entry that was handed out. @throws BlackboardError `usage` for any other */
+export function placeOf(entry: Entry): Place {
+  if (entry.id === null) throw usageError("this delivery is not of this worker");
+  return { channel: isChange(entry) ? CHANGES : entry.channel, id: entry.id };
+}
 
 /** Part of a channel's log, and what is held in it. The ends are as XPENDING wants them. */
 export interface HeldRange {
@@ -49,7 +65,7 @@ export class Holdings {
   }
 }
 
-/** The ids of messages are ours; another would be looked after just as well. */
+/** The ids of entries are ours; another would be looked after just as well. */
 function order(id: string): number {
   return idToNumber(id) ?? 0;
 }

@@ -4,9 +4,11 @@
  * What the subscription delivers is handed on; or held back while the log is read; or, when there is no room for it,
  * let go and noted: then the follower is behind, and the log has it.
  */
-import type { Gap, Message } from "../../core/types.ts";
+import { contentOf } from "../../core/entry.ts";
+import type { Entry, Gap } from "../../core/types.ts";
 import { Bell } from "./bell.ts";
 import { Inbox, OVERHEAD } from "./inbox.ts";
+import type { Logged } from "./log.ts";
 import { Progress } from "./progress.ts";
 import type { Delivery } from "./subscription.ts";
 
@@ -14,7 +16,7 @@ import type { Delivery } from "./subscription.ts";
 const HELD = 4 * 1024 * 1024;
 
 export class Intake {
-  readonly inbox = new Inbox<Message | Gap>();
+  readonly inbox = new Inbox<Entry | Gap>();
   readonly progress = new Progress();
   #mode: "live" | "held" | "behind" = "held";
   readonly #fellBehind = new Bell();
@@ -49,17 +51,13 @@ export class Intake {
     for (const [channel, number] of newest) this.progress.miss(channel, number);
   }
 
-  /** An entry of the log, with the number of the channel's message before it. False if it was handed on already. */
-  async handOn(delivery: Delivery, before: number, signal: AbortSignal): Promise<boolean> {
-    const { number, message } = delivery;
-    if (number !== null) {
-      if (number <= this.progress.last) return false;
-      const gap = this.progress.take(message.channel, number, before);
-      if (gap !== null) this.inbox.push(gap, 0);
-    }
-    this.inbox.push(message, message.payload.length);
-    if (this.inbox.isFull) await this.inbox.emptied(signal);
-    return true;
+  /** An entry of the log. False if it was handed on already, or is not of what is followed. */
+  async handOn({ number, channel, before, entry }: Logged, signal: AbortSignal): Promise<boolean> {
+    if (number <= this.progress.last) return false;
+    const gap = this.progress.take(channel, number, before);
+    if (gap !== null) this.inbox.push(gap, 0);
+    if (entry !== null) await this.#push(entry, signal);
+    return entry !== null;
   }
 
   /** What was held back of lesser numbers and is in no log: a board may keep none. Foreign ones go with these. */
@@ -68,7 +66,9 @@ export class Intake {
       if (next.number !== null && next.number >= below) return;
       this.#held.shift();
       this.#heldBytes -= sizeOf(next);
-      await this.handOn(next, 0, signal);
+      const { number, channel, entry } = next;
+      if (number === null) await this.#push(entry, signal);
+      else await this.handOn({ number, channel, before: 0, entry }, signal);
     }
   }
 
@@ -87,12 +87,17 @@ export class Intake {
     for (const delivery of held) this.receive(delivery);
   }
 
-  #pass({ number, message }: Delivery): void {
+  async #push(entry: Entry, signal: AbortSignal): Promise<void> {
+    this.inbox.push(entry, contentOf(entry).length);
+    if (this.inbox.isFull) await this.inbox.emptied(signal);
+  }
+
+  #pass({ number, entry }: Delivery): void {
     if (number !== null) {
       if (number <= this.progress.last) return;
       this.progress.advance(number);
     }
-    this.inbox.push(message, message.payload.length);
+    this.inbox.push(entry, contentOf(entry).length);
     if (this.inbox.isFull) this.#fallBehind();
   }
 
@@ -111,11 +116,11 @@ export class Intake {
   }
 
   /** A foreign message is in no log; only such a one is lost. */
-  #miss({ number, message }: Delivery): void {
-    if (number !== null && number > this.progress.last) this.progress.miss(message.channel, number);
+  #miss({ number, channel }: Delivery): void {
+    if (number !== null && number > this.progress.last) this.progress.miss(channel, number);
   }
 }
 
-function sizeOf({ message }: Delivery): number {
-  return message.payload.length + OVERHEAD;
+function sizeOf({ entry }: Delivery): number {
+  return contentOf(entry).length + OVERHEAD;
 }

@@ -1,7 +1,7 @@
 /** What the scripts tell of a key, in the words of the contract. */
-import { numberToMs } from "../../core/ids.ts";
-import type { KeyFacts, Provenance } from "../../core/types.ts";
-import { asList, asNumber, asText, type Reply } from "./replies.ts";
+import { numberToId, numberToMs } from "../../core/ids.ts";
+import type { KeyFacts, Provenance, Reading } from "../../core/types.ts";
+import { asBytes, asList, asNumber, asText, type Reply } from "./replies.ts";
 
 /** @param now by the server's clock, in milliseconds */
 export function toFacts(key: string, reply: Reply, now: number): KeyFacts | null {
@@ -11,11 +11,18 @@ export function toFacts(key: string, reply: Reply, now: number): KeyFacts | null
   const left = asNumber(ttl);
   return {
     key,
+    id: written.at === null ? null : numberToId(asNumber(number)),
     ttlMs: left < 0 ? null : Math.max(left, 1),
     size: size === undefined || size === null ? null : asNumber(size),
     ageMs: written.at === null ? null : Math.max(now - written.at, 0), // ids may run ahead of the clock
     ...written,
   };
+}
+
+export function toReading(key: string, reply: Reply, now: number): Reading | null {
+  const facts = toFacts(key, reply, now);
+  const value = reply === null ? null : asList(reply)[4];
+  return facts && { ...facts, value: value === undefined || value === null ? null : asBytes(value) };
 }
 
 export function provenance(number: Reply | undefined, author: Reply | undefined): Provenance {

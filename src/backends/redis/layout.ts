@@ -18,6 +18,10 @@ export interface Layout {
   readonly presence: string;
   /** Followers of several patterns listen here: one publish may reach such a follower more than once. */
   readonly several: string;
+  /** Those who follow keys are told here in how many milliseconds the next one expires. */
+  readonly due: string;
+  /** Changed by those who follow keys, to see whether the server tells them. */
+  readonly test: string;
   /** Some name a user's key could have; on a Cluster it must be in the slot of the root. */
   readonly probe: string;
   /** Everything of ours on the prefix is in one slot, and a Cluster can carry it. */
@@ -34,14 +38,34 @@ export function layoutOf(prefix: string): Layout {
     channels: `${root}channels`,
     presence: `${root}followers`,
     several: `${root}several`,
+    due: `${root}due`,
+    test: `${root}test`,
     probe: prefix === "" ? "probe" : `${prefix}:probe`,
     hasHashTag: tagged,
   };
 }
 
-/** The stream of one channel's messages. */
+/** The changes of keys count as the messages of a channel without a name, which no user's channel can be. */
+export const CHANGES = "";
+
+/** The stream of one channel's messages, or of the changes. */
 export function streamOf(layout: Layout, channel: string): string {
-  return `${layout.root}channel:${channel}`;
+  return channel === CHANGES ? `${layout.root}changes` : `${layout.root}channel:${channel}`;
+}
+
+/** Where those who follow a key hear of its changes. */
+export function changeOf(layout: Layout, key: string): string {
+  return `${layout.root}change:${key}`;
+}
+
+/** A glob for the same of all keys a glob matches. */
+export function changePattern(layout: Layout, pattern: string): string {
+  return `${escapeGlob(layout.root)}change:${pattern}`;
+}
+
+/** Where Redis itself tells what happens to a key. https://redis.io/docs/latest/develop/pubsub/keyspace-notifications/ */
+export function keyspaceOf(database: number, key: string): string {
+  return `__keyspace@${database}__:${key}`;
 }
 
 /** Where a message's id and author go just before the message itself. */

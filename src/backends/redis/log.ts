@@ -4,28 +4,33 @@
  * A page is only as large as the entries before it allow: nothing is known of their size beforehand, and a log must not take
  * more than its share.
  */
-import { readFailure } from "../../core/failure.ts";
+import { contentOf } from "../../core/entry.ts";
 import { idToNumber, numberToId } from "../../core/ids.ts";
+import type { Entry } from "../../core/types.ts";
 import type { Argument } from "./connection.ts";
 import { asBytes, asList, asPairs, asText, type Reply } from "./replies.ts";
-import { type Delivery, delivery } from "./subscription.ts";
+import type { Source } from "./subscription.ts";
 
 /** What an entry takes beside its payload, in bytes, roughly. */
 const OVERHEAD = 512;
 /** Entries of a page, at most: if large ones follow small ones, so many come at once. */
 const PAGE = 100;
 
-/** An entry of a log. */
-export interface Entry extends Delivery {
+/** An entry as it is in a log. */
+export interface Logged {
+  readonly channel: string;
   readonly number: number;
-  /** The number of the channel's message before it, kept or not; 0 if none is known. */
+  /** The number of the log's entry before it, kept or not; 0 if none is known. */
   readonly before: number;
+  /** `null`: not of what is followed. */
+  readonly entry: Entry | null;
 }
 
 export interface LogPlace {
   readonly channel: string;
   /** Its key. */
   readonly stream: string;
+  readonly source: Source;
   /** What its pages should stay within, in bytes. */
   readonly share: number;
 }
@@ -44,7 +49,7 @@ export class Log {
   /** The ids between which the rest is, the first as Redis wants it for an open end. */
   #start: string;
   readonly #end: string;
-  #page: readonly Entry[] = [];
+  #page: readonly Logged[] = [];
   #at = 0;
   /** Entries of the next page, at most. */
   count = 1;
@@ -71,7 +76,7 @@ export class Log {
   }
 
   /** The next entry; `null` if it is empty: the next page must be asked for first. */
-  take(): Entry | null {
+  take(): Logged | null {
     const entry = this.#page[this.#at];
     if (entry === undefined) return null;
     this.#at++;
@@ -94,7 +99,7 @@ export class Log {
   /** What was answered; it comes behind what is here. */
   fill(reply: Reply): void {
     const replies = asList(reply);
-    const entries = replies.map((one) => toEntry(this.#place.channel, one)).filter((entry) => entry !== null);
+    const entries = replies.map((one) => toLogged(this.#place, one)).filter((entry) => entry !== null);
     const last = replies.length === 0 ? "" : asText(asList(replies.at(-1))[0]);
     this.#isAllHere = replies.length < this.count || last === this.#end;
     this.#start = `(${last}`;
@@ -121,19 +126,16 @@ export class Log {
   }
 }
 
-function sizeOf({ message }: Delivery): number {
-  return message.payload.length + OVERHEAD;
+function sizeOf({ entry }: Logged): number {
+  return (entry === null ? 0 : contentOf(entry).length) + OVERHEAD;
 }
 
-/** `null` for an entry that timmy-bb cannot have written. */
-function toEntry(channel: string, reply: Reply): Entry | null {
-  const [id, fields] = asList(reply);
+/** `null` for one that timmy-bb cannot have written. */
+function toLogged({ channel, source }: LogPlace, reply: Reply): Logged | null {
+  const [id, pairs] = asList(reply);
   const number = idToNumber(asText(id));
-  const known = new Map(asPairs(fields).map(([name, value]) => [asText(name), asBytes(value)]));
-  const payload = known.get("payload");
-  if (number === null || payload === undefined) return null;
-  const before = Number(known.get("before") ?? 0) || 0;
-  const by = known.get("by")?.toString("utf8") ?? "";
-  const failure = readFailure(known.get("failure")?.toString("utf8") ?? "");
-  return { ...delivery(channel, payload, { number, by, failure }), number, before };
+  if (number === null) return null;
+  const fields = new Map(asPairs(pairs).map(([name, value]) => [asText(name), asBytes(value)]));
+  const before = Number(fields.get("before") ?? 0) || 0;
+  return { channel, number, before, entry: source.entryOf(channel, number, fields) };
 }

@@ -3,7 +3,7 @@
  * is far off are let go, to be read again.
  */
 import type { Work } from "./link.ts";
-import type { Entry, Log } from "./log.ts";
+import type { Log, Logged } from "./log.ts";
 import type { Reply } from "./replies.ts";
 
 /** What all logs that are read as one may hold, in bytes: 8 MiB. One entry of each size must fit beside it. */
@@ -18,7 +18,7 @@ const AHEAD = 256;
 export type Read = <Result>(work: Work<Result>) => Promise<Result>;
 
 /** The entries of all logs, by number, all from the same end. */
-export async function* merged(logs: readonly Log[], read: Read): AsyncGenerator<Entry, void, undefined> {
+export async function* merged(logs: readonly Log[], read: Read): AsyncGenerator<Logged, void, undefined> {
   const turns = new Turns(logs);
   for (let first = turns.first; first !== undefined; first = turns.first) {
     const entry = turns.take(first);
@@ -70,7 +70,7 @@ class Turns {
   }
 
   /** The next entry of the first; `null` if it is empty. */
-  take(first: Log): Entry | null {
+  take(first: Log): Logged | null {
     return this.#change(first, () => first.take());
   }
 

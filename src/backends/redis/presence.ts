@@ -1,20 +1,21 @@
 /** A worker's ear: sessions one after the other. It hears which channels have something for it, not what. */
 import { decodeName } from "../../core/names.ts";
-import type { FollowState, Selection } from "../../core/types.ts";
+import type { Entry, FollowState } from "../../core/types.ts";
 import type { Deadline } from "./deadline.ts";
-import { nudgeOf, workerOf } from "./layout.ts";
+import type { Followed } from "./follow.ts";
+import { type Layout, nudgeOf, workerOf } from "./layout.ts";
 import { Session } from "./session.ts";
 import { Sessions, type Subscriber, type SubscriberPlace } from "./sessions.ts";
-import { type Delivery, Subscription } from "./subscription.ts";
+import type { Delivery, Fields, Source } from "./subscription.ts";
 
 /** Who is present, and whom to tell what. */
 export interface PresenceOptions {
   readonly consumer: string;
   readonly member: string;
-  readonly selection: Selection;
+  readonly followed: Followed;
   /** Something was sent to a channel. */
   readonly onNews: (channel: string) => void;
-  /** A channel has something again; `""`: the consumer was deleted. */
+  /** A channel has something again; the empty name: the changes have, or the consumer was deleted. */
   readonly onNudge: (channel: string) => void;
   readonly onState: (state: FollowState) => void;
   /** It hears again; what was sent meanwhile it has not heard. */
@@ -26,17 +27,15 @@ export interface PresenceOptions {
 export class Presence {
   /** Resolves when nothing of it runs any more. */
   readonly ended: Promise<void>;
-  readonly #subscription: WorkerSubscription;
   readonly #stop = new AbortController();
 
   private constructor(
     place: SubscriberPlace,
     options: PresenceOptions,
-    subscription: WorkerSubscription,
+    open: (deadline: Deadline) => Promise<Session>,
     first: Session,
   ) {
-    this.#subscription = subscription;
-    this.ended = this.#run(place, options, first);
+    this.ended = this.#run(place, options, open, first);
   }
 
   /**
@@ -48,21 +47,24 @@ export class Presence {
     options: PresenceOptions,
     deadline: Deadline,
   ): Promise<Presence> {
-    const subscription = new WorkerSubscription(place, options);
-    return new Presence(place, options, subscription, await subscription.open(deadline));
-  }
-
-  /** Whether a channel is one of the selection. */
-  selects(channel: string): boolean {
-    return this.#subscription.matches(channel);
+    const source = new WorkerSource(place.layout, options);
+    const deliver = ({ number, channel }: Delivery): void => {
+      if (number !== null) options.onNews(channel); // a foreign client's is in no log
+    };
+    const open = (within: Deadline) => Session.open({ ...place, after: Infinity }, source, deliver, within);
+    return new Presence(place, options, open, await open(deadline));
   }
 
   close(): void {
     this.#stop.abort();
   }
 
-  async #run(place: SubscriberPlace, options: PresenceOptions, first: Session): Promise<void> {
-    const { onState, onReturn, onFailure } = options;
+  async #run(
+    place: SubscriberPlace,
+    { followed, onState, onReturn, onFailure }: PresenceOptions,
+    open: (deadline: Deadline) => Promise<Session>,
+    first: Session,
+  ): Promise<void> {
     const subscriber: Subscriber = {
       ...place,
       patient: false,
@@ -70,8 +72,11 @@ export class Presence {
         onState(state);
         if (state.state === "back") onReturn();
       },
-      open: (deadline) => this.#subscription.open(deadline),
-      catchUp: async () => 0,
+      open,
+      catchUp: async (session, _, signal) => {
+        await followed.begun(session, signal);
+        return 0;
+      },
       goOn: async () => {},
     };
     await new Sessions(subscriber, this.#stop.signal).run(first).catch(onFailure);
@@ -79,33 +84,47 @@ export class Presence {
 }
 
 /** A follower's, so that it counts as one; and two channels of a worker's own. */
-class WorkerSubscription extends Subscription {
-  readonly #place: SubscriberPlace;
-  readonly #options: PresenceOptions;
+class WorkerSource implements Source {
+  readonly #source: Source;
+  readonly #own: readonly string[];
   readonly #nudge: string;
+  readonly #onNudge: (channel: string) => void;
 
-  constructor(place: SubscriberPlace, options: PresenceOptions) {
-    super(place.layout, place.address.db, options.selection);
-    this.#place = place;
-    this.#options = options;
-    this.#nudge = nudgeOf(place.layout, options.consumer);
+  constructor(layout: Layout, { followed, consumer, member, onNudge }: PresenceOptions) {
+    this.#source = followed.source;
+    this.#nudge = nudgeOf(layout, consumer);
+    this.#own = [this.#nudge, workerOf(layout, consumer, member)];
+    this.#onNudge = onNudge;
   }
 
-  open(deadline: Deadline): Promise<Session> {
-    const deliver = ({ number, message }: Delivery): void => {
-      if (number !== null) this.#options.onNews(message.channel); // a foreign client's is in no log
-    };
-    return Session.open({ ...this.#place, after: Infinity }, this, deliver, deadline);
+  get channelArguments(): readonly string[] {
+    return [...this.#source.channelArguments, ...this.#own];
   }
 
-  override get channelArguments(): readonly string[] {
-    const { consumer, member } = this.#options;
-    return [...super.channelArguments, this.#nudge, workerOf(this.#place.layout, consumer, member)];
+  get patternArguments(): readonly string[] {
+    return this.#source.patternArguments;
   }
 
-  override read(pattern: string | null, channel: Buffer, payload: Buffer): Delivery | null {
-    if (pattern !== null || decodeName(channel) !== this.#nudge) return super.read(pattern, channel, payload);
-    this.#options.onNudge(decodeName(payload));
-    return null;
+  matches(channel: string): boolean {
+    return this.#source.matches(channel);
+  }
+
+  restart(): void {
+    this.#source.restart();
+  }
+
+  receive(
+    pattern: string | null,
+    channel: Buffer,
+    payload: Buffer,
+    deliver: (delivery: Delivery) => void,
+  ): void {
+    const isNudge = pattern === null && decodeName(channel) === this.#nudge;
+    if (isNudge) this.#onNudge(decodeName(payload));
+    else this.#source.receive(pattern, channel, payload, deliver);
+  }
+
+  entryOf(channel: string, number: number, fields: Fields): Entry | null {
+    return this.#source.entryOf(channel, number, fields);
   }
 }

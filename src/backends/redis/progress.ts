@@ -8,6 +8,7 @@
  */
 import { numberToId } from "../../core/ids.ts";
 import type { Gap } from "../../core/types.ts";
+import { CHANGES } from "./layout.ts";
 
 export class Progress {
   #last = 0;
@@ -75,5 +76,11 @@ export class Progress {
 }
 
 function gap(channel: string, after: number, next: number | null): Gap {
-  return { gap: { channel, after: numberToId(after), next: next === null ? null : numberToId(next) } };
+  return {
+    gap: {
+      channel: channel === CHANGES ? null : channel,
+      after: numberToId(after),
+      next: next === null ? null : numberToId(next),
+    },
+  };
 }

@@ -40,27 +40,73 @@ local function next_number()
 end
 `;
 
-/** The books: the log of changes, who wrote what, and what has expired. */
-export const BOOKS = `
+/** Appending to a log: a channel's, or that of all changes, which counts as the channel without a name. */
+const LOGGING = `
+local function stream_of(channel)
+  return channel == '' and root .. 'changes' or root .. 'channel:' .. channel
+end
+
+-- each entry names the one before it, so that a reader sees whether something went between
+local function append(channel, kept, number, fields)
+  local channels, stream = root .. 'channels', stream_of(channel)
+  local before = redis.call('ZSCORE', channels, channel) or '0'
+  if kept > 0 then
+    fields[#fields + 1] = 'before'
+    fields[#fields + 1] = before
+    local add = {'XADD', stream, 'NOMKSTREAM', 'MAXLEN', '=', kept, id(number), unpack(fields)}
+    -- the first entry of each second tidies; readers look at the age themselves
+    local is_tidy = math.floor(tonumber(before) / 1024000) == math.floor(now / 1000)
+    if not is_tidy or not redis.call(unpack(add)) then
+      table.remove(add, 3)
+      redis.call(unpack(add))
+      redis.call('XTRIM', stream, 'MINID', '=', text(oldest_kept))
+      redis.call('PEXPIRE', stream, age_kept + 1000)
+    end
+  end
+  redis.call('ZADD', channels, text(number), channel)
+  if lucky then
+    -- a day longer than the entries: a reader who was away that long must still be told that there were some
+    redis.call('ZREMRANGEBYSCORE', channels, '-inf', '(' .. text(math.max(oldest_kept - 86400000, 0) * 1024))
+  end
+end
+`;
+
+/**
+ * The books: the log of changes, who wrote what, and what has expired; and telling those who follow keys. The last argument of a script
+ * with books is the database: a script cannot ask which it is in.
+ */
+export const BOOKS = `${LOGGING}
+local database = ARGV[#ARGV]
 local meta = root .. 'meta'         -- hash: key -> "<number> <fingerprint> <author>" of our last write
 local firsts = root .. 'firsts'     -- zset: key -> number of the write that made it
 local expiries = root .. 'expiries' -- zset: key -> ms at which its time to live ends
 
-local function log(number, kind, key, value, author)
-  if changes_kept <= 0 then return end
+-- Says to those who follow the key that it is about to be changed by us: what the server tells of the key until it is logged
+-- is no foreign client's doing. A script's effects reach a connection together: nothing can come between. How many follow.
+local function announce(key)
+  return redis.call('PUBLISH', root .. 'change:' .. key, '')
+end
+
+-- what was announced does not happen
+local function call_off(key)
+  redis.call('PUBLISH', root .. 'change:' .. key, '-')
+end
+
+-- appends to the log, and tells those who follow the key, if there are any
+local function log(number, kind, key, value, author, followers)
   local entry = {'kind', kind, 'key', key, 'by', author}
+  local told = database .. ' ' .. id(number) .. ' ' .. kind .. ' ' .. (value and text(#value) or '-') .. ' ' .. author
   if value then
     entry[7] = 'size'
     entry[8] = text(#value)
     if #value <= 65536 then
       entry[9] = 'value'
       entry[10] = value
+      if followers ~= 0 then told = told .. '\\n' .. value end
     end
   end
-  local stream = root .. 'changes'
-  redis.call('XADD', stream, 'MAXLEN', '=', changes_kept, id(number), unpack(entry))
-  redis.call('XTRIM', stream, 'MINID', '=', text(oldest_kept))
-  redis.call('PEXPIRE', stream, age_kept)
+  append('', changes_kept, number, entry)
+  if followers ~= 0 then redis.call('PUBLISH', root .. 'change:' .. key, told) end
 end
 
 -- what a value looks like, at a cost that does not grow with it
@@ -101,6 +147,11 @@ local function written_by_us(key)
   return nil
 end
 
+-- those who follow keys log expiries in time: they must know when the next one is
+local function tell_due(ms)
+  redis.call('PUBLISH', root .. 'due', text(ms - now))
+end
+
 -- notes when a key ends; nil: when the server says it does
 local function expires_at(key, ms)
   if not ms then
@@ -112,6 +163,7 @@ local function expires_at(key, ms)
     ms = now + left
   end
   redis.call('ZADD', expiries, text(ms), key)
+  if redis.call('ZRANGE', expiries, 0, 0)[1] == key then tell_due(ms) end
 end
 
 -- a key that is gone leaves books behind; if its time had come, that is one entry in the log
@@ -122,12 +174,16 @@ local function settle(key)
   forget(key)
 end
 
--- a few keys whose time has come, and now and then a few that a foreign client may have deleted
-local function sweep()
-  local due = redis.call('ZRANGEBYSCORE', expiries, '-inf', text(now), 'LIMIT', 0, 8)
+local function sweep_due(most)
+  local due = redis.call('ZRANGEBYSCORE', expiries, '-inf', text(now), 'LIMIT', 0, most)
   for _, key in ipairs(due) do
     if redis.call('EXISTS', key) == 1 then expires_at(key, nil) else settle(key) end
   end
+end
+
+-- a few keys whose time has come, and now and then a few that a foreign client may have deleted
+local function sweep()
+  sweep_due(8)
   if not lucky then return end
   local step = redis.call('HSCAN', meta, redis.call('GET', root .. 'cursor') or '0', 'COUNT', 16)
   redis.call('SET', root .. 'cursor', step[1])
@@ -136,42 +192,22 @@ end
 `;
 
 /** Sending a message. */
-export const PUBLISHING = `
+export const PUBLISHING = `${LOGGING}
 -- Deliveries, the id's number, and how many followers may have got it more than once. The failure is JSON, or ''.
 local function publish(channel, payload, database, failure)
-  local channels = root .. 'channels'
   local number = next_number()
-  local entry = id(number)
   -- first of all, because a user's rights may end here, and what a script has done before it fails stays done
-  local envelope = database .. ' ' .. entry .. ' ' .. by
+  local envelope = database .. ' ' .. id(number) .. ' ' .. by
   if failure ~= '' then envelope = envelope .. '\\n' .. failure end
   -- the envelope and then the message: nothing can come between these
   redis.call('PUBLISH', root .. 'envelope:' .. channel, envelope)
   local receivers = redis.call('PUBLISH', channel, payload)
-  if messages_kept > 0 then
-    local stream = root .. 'channel:' .. channel
-    -- each entry names the one before it, so that a reader sees whether something went between
-    local before = redis.call('ZSCORE', channels, channel) or '0'
-    local fields = {'payload', payload, 'by', by, 'before', before}
-    if failure ~= '' then
-      fields[7] = 'failure'
-      fields[8] = failure
-    end
-    local add = {'XADD', stream, 'NOMKSTREAM', 'MAXLEN', '=', messages_kept, entry, unpack(fields)}
-    -- the first message of each second tidies; readers look at the age themselves
-    local is_tidy = math.floor(tonumber(before) / 1024000) == math.floor(now / 1000)
-    if not is_tidy or not redis.call(unpack(add)) then
-      table.remove(add, 3)
-      redis.call(unpack(add))
-      redis.call('XTRIM', stream, 'MINID', '=', text(oldest_kept))
-      redis.call('PEXPIRE', stream, age_kept + 1000)
-    end
+  local fields = {'payload', payload, 'by', by}
+  if failure ~= '' then
+    fields[5] = 'failure'
+    fields[6] = failure
   end
-  redis.call('ZADD', channels, text(number), channel)
-  if lucky then
-    -- a day longer than the messages: a reader who was away that long must still be told that there were some
-    redis.call('ZREMRANGEBYSCORE', channels, '-inf', '(' .. text(math.max(oldest_kept - 86400000, 0) * 1024))
-  end
+  append(channel, messages_kept, number, fields)
   local several = receivers > 1 and redis.call('PUBSUB', 'NUMSUB', root .. 'several')[2] or 0
   return {receivers, text(number), several}
 end

@@ -36,6 +36,7 @@ if not holds then
   return {0, number or false, author or false}
 end
 
+local followers = announce(key)
 if ttl == 'keep' then
   redis.call('SET', key, value, 'KEEPTTL')
   expires_at(key, nil)
@@ -47,7 +48,7 @@ else
   redis.call('SET', key, value, 'PXAT', text(now + tonumber(ttl)))
 end
 local number = next_number()
-log(number, 'set', key, value, by)
+log(number, 'set', key, value, by, followers)
 remember(key, number, value)
 return {1, text(number)}
 `);
@@ -69,8 +70,9 @@ for at = 2, #KEYS do
   local key = KEYS[at]
   settle(key)
   if redis.call('EXISTS', key) == 1 and may_go(key) then
+    local followers = announce(key)
     redis.call('UNLINK', key)
-    log(next_number(), 'del', key, nil, by)
+    log(next_number(), 'del', key, nil, by, followers)
     forget(key)
     deleted = deleted + 1
   end
@@ -101,10 +103,15 @@ local key = KEYS[2]
 needs_memory()
 sweep()
 settle(key)
-redis.call('INCRBY', key, ARGV[6])
+local followers = announce(key)
+local reply = redis.pcall('INCRBY', key, ARGV[6])
+if type(reply) == 'table' and reply.err then
+  call_off(key)
+  return reply
+end
 local sum = redis.call('GET', key)
 local number = next_number()
-log(number, 'set', key, sum, by)
+log(number, 'set', key, sum, by, followers)
 remember(key, number, sum)
 return sum
 `);
@@ -122,9 +129,12 @@ end
 return sent
 `);
 
-/** KEYS[2…]. The server's clock, then for each key: nil if absent, else ms to live, size, number and author. */
+/**
+ * KEYS[2…]; ARGV: the most bytes of a value that is wanted, too, or -1: none is. The server's clock, then for each key: nil if absent,
+ * else ms to live, size, number, author and value.
+ */
 export const DESCRIBE = script(`${BOOKS}
-local facts = {now}
+local facts, most = {now}, tonumber(ARGV[6])
 for at = 2, #KEYS do
   local key = KEYS[at]
   local ttl = redis.call('PTTL', key)
@@ -133,10 +143,41 @@ for at = 2, #KEYS do
   else
     local size = redis.pcall('STRLEN', key)
     local number, author = written_by_us(key)
-    facts[at] = {ttl, type(size) == 'number' and size or false, number or false, author or false}
+    local is_string = type(size) == 'number'
+    local value = is_string and size <= most and redis.call('GET', key)
+    facts[at] = {ttl, is_string and size or false, number or false, author or false, value}
   end
 end
 return facts
+`);
+
+/**
+ * KEYS[2…]: keys of which the server says that they expired, then others that foreign clients deleted; ARGV: how many are the
+ * former. Logs what has expired, a part of it if it is much, and forgets what is gone. Ms until the next key expires; nil: none does.
+ */
+export const SWEEP = script(`${BOOKS}
+frees_memory()
+sweep_due(100)
+for at = 2, #KEYS do
+  local key = KEYS[at]
+  if redis.call('EXISTS', key) == 0 then
+    local is_ours = redis.call('HEXISTS', meta, key) == 1
+    if is_ours and at <= tonumber(ARGV[6]) + 1 then log(next_number(), 'expired', key, nil, '') end
+    forget(key)
+  end
+end
+local due = redis.call('ZRANGE', expiries, 0, 0, 'WITHSCORES')[2]
+if not due then return false end
+tell_due(tonumber(due))
+return text(tonumber(due) - now)
+`);
+
+/** KEYS[2]: a key of our own. What a foreign client could do to a key: whoever listens learns whether the server tells. */
+export const PROBE = script(`
+frees_memory()
+redis.call('SET', KEYS[2], '')
+redis.call('DEL', KEYS[2])
+return 1
 `);
 
 /** The parts of the library that it needs are part of the body. */

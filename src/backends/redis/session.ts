@@ -15,7 +15,7 @@ import {
 } from "./errors.ts";
 import type { Layout } from "./layout.ts";
 import { asNumber } from "./replies.ts";
-import type { Delivery, Subscription } from "./subscription.ts";
+import type { Delivery, Source } from "./subscription.ts";
 
 export interface SessionPlace {
   readonly address: RedisAddress;
@@ -51,19 +51,16 @@ export class Session {
    */
   static async open(
     place: SessionPlace,
-    subscription: Subscription,
+    source: Source,
     deliver: (delivery: Delivery) => void,
     deadline: Deadline,
   ): Promise<Session> {
     const connection = await dial(place.address, place.layout, deadline);
-    subscription.restart();
-    connection.onMessage((...received) => {
-      const delivery = subscription.read(...received);
-      if (delivery !== null) deliver(delivery);
-    });
+    source.restart();
+    connection.onMessage((...received) => source.receive(...received, deliver));
     const { shown } = place.address;
     try {
-      return new Session(connection, shown, await deadline.race(subscribe(connection, place, subscription)));
+      return new Session(connection, shown, await deadline.race(subscribe(connection, place, source)));
     } catch (error) {
       connection.destroy();
       throw explain(error, shown, deadline);
@@ -109,14 +106,14 @@ export class Session {
 async function subscribe(
   connection: Connection,
   { layout, after }: SessionPlace,
-  subscription: Subscription,
+  source: Source,
 ): Promise<Moment> {
-  const patterns = subscription.patternArguments;
+  const patterns = source.patternArguments;
   const [clock, id, newest] = await Promise.all([
     readClock(connection),
     connection.call("get", layout.id),
     newestNumbers(connection, layout, after),
-    connection.call("subscribe", ...subscription.channelArguments),
+    connection.call("subscribe", ...source.channelArguments),
     patterns.length === 0 ? null : connection.call("psubscribe", ...patterns),
   ]);
   return { position: id === null ? 0 : asNumber(id), clock, newest };

@@ -6,6 +6,7 @@ import { countFollowers, listChannels } from "./channels.ts";
 import type { Connection } from "./connection.ts";
 import type { Deadline } from "./deadline.ts";
 import { scanSteps } from "./keys.ts";
+import { foreignChanges } from "./keyspace-events.ts";
 import type { Layout } from "./layout.ts";
 import type { Link } from "./link.ts";
 import { asText } from "./replies.ts";
@@ -25,6 +26,7 @@ export async function readStatus(link: Link, layout: Layout, options: StatusOpti
   const listed = await listChannels(link, layout, options.history.maxAgeMs, all, deadline);
   const channels = listed.filter((one) => one.messages > 0);
   const followers = await link.run("read", (connection) => countFollowers(connection, layout), deadline);
+  const foreign_changes = await foreignChanges(link, deadline);
   const keys = await countKeys(link, all, deadline);
   return {
     store: "redis",
@@ -37,6 +39,7 @@ export async function readStatus(link: Link, layout: Layout, options: StatusOpti
     unsynced: 0,
     facts: {
       ...serverFacts(info, options.address.db),
+      foreign_changes,
       ...(keys.complete ? {} : { keys_counted: "not all: too many" }),
     },
   };

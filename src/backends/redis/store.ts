@@ -4,37 +4,43 @@ import type {
   BoardSettings,
   Capabilities,
   DelOptions,
+  Follower,
   FollowOptions,
   SetOptions,
 } from "../../core/backend.ts";
-import { BlackboardError, usageError } from "../../core/errors.ts";
+import { usageError } from "../../core/errors.ts";
 import { numberToId } from "../../core/ids.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import type {
+  AnySelection,
   BackendStatus,
   Bytes,
   ChannelFacts,
   ConsumerFacts,
+  Entry,
+  EntryOf,
+  Gap,
   KeyFacts,
   PublishResult,
-  Selection,
+  Reading,
   SetResult,
 } from "../../core/types.ts";
-import { checkKept, type WorkerOptions } from "../../core/worker.ts";
+import { checkKept, type Worker, type WorkerOptions } from "../../core/worker.ts";
+import { BoardScripts } from "./board-scripts.ts";
 import { countRepeats, listChannels } from "./channels.ts";
-import { chunks } from "./chunks.ts";
-import type { Argument } from "./connection.ts";
+import { chunks, KEYS_A_SCRIPT } from "./chunks.ts";
 import { forgetConsumer, listConsumers } from "./consumers.ts";
-import type { Deadline } from "./deadline.ts";
-import { type FollowStart, type RedisFollower, startFollower } from "./follow.ts";
-import { provenance, toFacts } from "./key-facts.ts";
+import { deleteKeys } from "./deletion.ts";
+import { Followers, sweepBy } from "./followers.ts";
+import { provenance, toFacts, toReading } from "./key-facts.ts";
 import { scanKeys } from "./keys.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { evaluate, Link } from "./link.ts";
-import { asBytes, asList, asNumber, asText } from "./replies.ts";
-import { DELETE, DESCRIBE, EXPIRE, INCREMENT, PUBLISH, SET } from "./scripts.ts";
+import { Link } from "./link.ts";
+import { membershipOf } from "./membership.ts";
+import { asBytes, asList, asNumber, asText, type Reply } from "./replies.ts";
+import { DESCRIBE, EXPIRE, INCREMENT, PUBLISH, SET } from "./scripts.ts";
 import { readStatus } from "./status.ts";
-import { membershipOf, type RunScript } from "./supply.ts";
+import type { RunScript } from "./supply.ts";
 import { RedisWorker, type WorkerPlace } from "./worker.ts";
 
 export interface RedisOptions extends BoardSettings {
@@ -44,8 +50,8 @@ export interface RedisOptions extends BoardSettings {
 
 /** Redis's own limit of a string. */
 const MAX_VALUE_BYTES = 512 * 1024 * 1024;
-/** Keys a script takes at once, so that it does not hold up other clients for more than a few milliseconds. */
-const KEYS_A_SCRIPT = 100;
+/** Bytes that no value has: it is left out. */
+const NO_VALUES = -1;
 /** Keys of one plain EXISTS. */
 const KEYS_A_COMMAND = 1000;
 
@@ -54,14 +60,18 @@ export class RedisStore implements Backend {
   readonly #options: RedisOptions;
   readonly #layout: Layout;
   readonly #link: Link;
-  readonly #followers = new Set<RedisFollower>();
+  readonly #scripts: BoardScripts;
+  readonly #followers: Followers;
   readonly #workers = new Set<RedisWorker>();
 
   /** Connects at the first operation, or by `connect`. */
   constructor(options: RedisOptions) {
+    const { address, timeoutMs, history } = options;
     this.#options = options;
     this.#layout = layoutOf(options.prefix);
-    this.#link = new Link({ address: options.address, layout: this.#layout, timeoutMs: options.timeoutMs });
+    this.#link = new Link({ address, layout: this.#layout, timeoutMs });
+    this.#scripts = new BoardScripts(this.#link, this.#layout, { database: address.db, history });
+    this.#followers = new Followers({ ...options, layout: this.#layout, link: this.#link }, this.#scripts);
   }
 
   /**
@@ -84,20 +94,13 @@ export class RedisStore implements Backend {
     const ttl = ttlMs === null ? "none" : String(ttlMs);
     const expected = condition?.if === "value" ? condition.value : "";
     const args = [value, ttl, condition?.if ?? "", expected];
-    const reply = asList(
-      await this.#link.script("write", SET, [this.#layout.id, key], this.#header(agent, args)),
-    );
+    const reply = asList(await this.#scripts.book(SET, { effect: "write", agent, keys: [key], args }));
     if (reply[0] === 1) return { written: true, id: numberToId(asNumber(reply[1])) };
     return { written: false, ...provenance(reply[1], reply[2]) };
   }
 
-  async del(keys: readonly string[], options: DelOptions): Promise<number> {
-    const deadline = this.#link.deadline();
-    let deleted = 0;
-    for (const some of chunks([...new Set(keys)], KEYS_A_SCRIPT)) {
-      deleted += await this.#delSome(some, options, deadline, deleted);
-    }
-    return deleted;
+  del(keys: readonly string[], options: DelOptions): Promise<number> {
+    return deleteKeys(this.#scripts, keys, options, this.#link.deadline());
   }
 
   async exists(keys: readonly string[]): Promise<number> {
@@ -115,18 +118,12 @@ export class RedisStore implements Backend {
     return scanKeys(this.#link, pattern);
   }
 
-  async describe(keys: readonly string[]): Promise<ReadonlyArray<KeyFacts | null>> {
-    const deadline = this.#link.deadline();
-    const facts: Array<KeyFacts | null> = [];
-    for (const some of chunks(keys, KEYS_A_SCRIPT)) {
-      const [now, ...replies] = asList(
-        await this.#link.script("read", DESCRIBE, [this.#layout.id, ...some], this.#header("", []), deadline),
-      );
-      some.forEach((key, at) => {
-        facts.push(toFacts(key, replies[at] ?? null, asNumber(now)));
-      });
-    }
-    return facts;
+  describe(keys: readonly string[]): Promise<ReadonlyArray<KeyFacts | null>> {
+    return this.#describe(keys, NO_VALUES, toFacts);
+  }
+
+  read(keys: readonly string[], mostBytes: number): Promise<ReadonlyArray<Reading | null>> {
+    return this.#describe(keys, Math.min(mostBytes, MAX_VALUE_BYTES), toReading);
   }
 
   async ttl(key: string): Promise<number | null | undefined> {
@@ -136,41 +133,52 @@ export class RedisStore implements Backend {
   }
 
   async expire(key: string, ttlMs: number | null): Promise<boolean> {
-    const args = this.#header("", [ttlMs === null ? "none" : String(ttlMs)]);
-    return asNumber(await this.#link.script("write", EXPIRE, [this.#layout.id, key], args)) === 1;
+    const args = [ttlMs === null ? "none" : String(ttlMs)];
+    return asNumber(await this.#scripts.book(EXPIRE, { effect: "write", keys: [key], args })) === 1;
   }
 
   async incr(key: string, by: bigint, agent: string): Promise<bigint> {
-    const args = this.#header(agent, [by.toString()]);
-    return BigInt(asText(await this.#link.script("write", INCREMENT, [this.#layout.id, key], args)));
+    const args = [by.toString()];
+    return BigInt(asText(await this.#scripts.book(INCREMENT, { effect: "write", agent, keys: [key], args })));
   }
 
   async publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult> {
     checkSize("payload", payload);
-    const args = this.#header(agent, [channel, payload, this.#options.address.db]);
+    const run = { effect: "write", agent, args: [channel, payload] } as const;
     return this.#link.run("write", async (connection) => {
-      const reply = asList(await evaluate(connection, PUBLISH, [this.#layout.id], args));
+      const reply = asList(await this.#scripts.bookOn(connection, PUBLISH, run));
       const twice = asNumber(reply[2]) === 0 ? 0 : await countRepeats(connection, this.#layout, channel);
       return { receivers: Math.max(asNumber(reply[0]) - twice, 0), id: numberToId(asNumber(reply[1])) };
     });
   }
 
-  follow(selection: Selection, options: FollowOptions): RedisFollower {
-    return this.#follow(selection, { ...options, patient: false });
+  async position(): Promise<number> {
+    return asNumber((await this.#link.command("read", "get", this.#layout.id)) ?? 0);
+  }
+
+  follow<Of extends AnySelection>(selection: Of, options: FollowOptions): Follower<EntryOf<Of> | Gap> {
+    return this.#followers.follow(selection, { ...options, patient: false });
   }
 
   /** The same, but a server that is away at the start is waited for, instead of failing `ready`. */
-  followPatiently(selection: Selection, options: FollowOptions): RedisFollower {
-    return this.#follow(selection, { ...options, patient: true });
+  followPatiently<Of extends AnySelection>(
+    selection: Of,
+    options: FollowOptions,
+  ): Follower<EntryOf<Of> | Gap> {
+    return this.#followers.follow(selection, { ...options, patient: true });
   }
 
-  async work(consumer: string, selection: Selection, options: WorkerOptions): Promise<RedisWorker> {
-    checkKept(this.#options.history.messagesPerChannel);
+  async work<Of extends AnySelection>(
+    consumer: string,
+    selection: Of,
+    options: WorkerOptions,
+  ): Promise<Worker<EntryOf<Of>>> {
+    checkKept(selection, this.#options.history);
     const membership = membershipOf(consumer, selection, options);
     const worker = await RedisWorker.join(this.#place(options.agent), membership);
     this.#workers.add(worker);
     worker.onEnd(() => this.#workers.delete(worker));
-    return worker;
+    return worker as Worker<Entry> as Worker<EntryOf<Of>>; // what is selected decides what comes
   }
 
   consumers(): Promise<readonly ConsumerFacts[]> {
@@ -196,46 +204,31 @@ export class RedisStore implements Backend {
 
   async close(): Promise<void> {
     for (const worker of this.#workers) worker.abandon();
-    await Promise.all([...this.#followers].map((follower) => follower.close()));
+    await this.#followers.close();
     this.#link.close();
-  }
-
-  #follow(selection: Selection, start: FollowStart): RedisFollower {
-    const { address, timeoutMs, history } = this.#options;
-    const { maxAgeMs } = history;
-    const place = { address, layout: this.#layout, link: this.#link, timeoutMs, maxAgeMs };
-    const follower = startFollower(place, selection, start);
-    this.#followers.add(follower);
-    void follower.ended.then(() => this.#followers.delete(follower));
-    return follower;
   }
 
   #place(agent: string): WorkerPlace {
     const { address, timeoutMs } = this.#options;
     const run: RunScript = (script, args, deadline, effect = "write") =>
-      this.#link.script(effect, script, [this.#layout.id], this.#header(agent, args), deadline);
-    return { address, layout: this.#layout, link: this.#link, timeoutMs, run };
+      this.#scripts.run(script, { effect, agent, args, ...(deadline && { deadline }) });
+    const sweep = sweepBy(this.#scripts);
+    return { address, layout: this.#layout, link: this.#link, timeoutMs, run, sweep };
   }
 
-  /** Once some are gone, "nothing was changed" would be a lie, and falling back to another store a fault. */
-  async #delSome(
+  async #describe<Facts>(
     keys: readonly string[],
-    options: DelOptions,
-    deadline: Deadline,
-    before: number,
-  ): Promise<number> {
-    const args = this.#header(options.agent, [options.unwrittenForMs ?? ""]);
-    try {
-      return asNumber(await this.#link.script("write", DELETE, [this.#layout.id, ...keys], args, deadline));
-    } catch (error) {
-      if (before === 0 || !(error instanceof BlackboardError) || error.kind !== "unavailable") throw error;
-      throw new BlackboardError("unknown", `${error.message}, after ${before} keys were deleted`);
+    mostBytes: number,
+    factsOf: (key: string, reply: Reply, now: number) => Facts | null,
+  ): Promise<ReadonlyArray<Facts | null>> {
+    const deadline = this.#link.deadline();
+    const facts: Array<Facts | null> = [];
+    for (const some of chunks(keys, KEYS_A_SCRIPT)) {
+      const run = { effect: "read", keys: some, args: [mostBytes], deadline } as const;
+      const [now, ...replies] = asList(await this.#scripts.book(DESCRIBE, run));
+      facts.push(...some.map((key, at) => factsOf(key, replies[at] ?? null, asNumber(now))));
     }
-  }
-
-  #header(agent: string, args: readonly Argument[]): readonly Argument[] {
-    const { changes, messagesPerChannel, maxAgeMs } = this.#options.history;
-    return [this.#layout.root, agent, changes, messagesPerChannel, maxAgeMs, ...args];
+    return facts;
   }
 }
 

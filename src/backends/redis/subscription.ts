@@ -10,16 +10,41 @@ import { readFailure } from "../../core/failure.ts";
 import { compileGlob, type Matcher } from "../../core/glob.ts";
 import { idToNumber, numberToId, numberToMs } from "../../core/ids.ts";
 import { decodeName, encodeName } from "../../core/names.ts";
-import type { Failure, Message, Selection } from "../../core/types.ts";
-import { envelopeOf, envelopePattern, isOwn, type Layout, markerOf } from "./layout.ts";
+import type { Entry, Failure, Message, Selection } from "../../core/types.ts";
+import { CHANGES, envelopeOf, envelopePattern, isOwn, type Layout, markerOf } from "./layout.ts";
 
 /** Channels of Redis's own, on which it tells of changes of keys. */
 const KEY_EVENT = /^__key(space|event)@\d+__:/;
 
-/** A message and its place in the log; `null`: a foreign client's, which has none. */
+/** What comes of listening, and its place in a log; `null`: a foreign client's doing, which is in none. */
 export interface Delivery {
   readonly number: number | null;
-  readonly message: Message;
+  /** Whose log that is; `CHANGES`: that of the changes. */
+  readonly channel: string;
+  readonly entry: Entry;
+}
+
+/** The fields of an entry of a log. */
+export type Fields = ReadonlyMap<string, Buffer>;
+
+/** What is followed: how it is listened to, and how it is read from the logs. */
+export interface Source {
+  /** The arguments of one SUBSCRIBE, and of one PSUBSCRIBE; of the latter there may be none. */
+  readonly channelArguments: readonly string[];
+  readonly patternArguments: readonly string[];
+  /** Whether a log may hold something of it. */
+  matches(channel: string): boolean;
+  /** Forgets what is half read of a connection that is gone. */
+  restart(): void;
+  /** Reads one delivery of the server's. */
+  receive(
+    pattern: string | null,
+    channel: Buffer,
+    payload: Buffer,
+    deliver: (delivery: Delivery) => void,
+  ): void;
+  /** An entry of a log; `null` if it is not of what is followed. */
+  entryOf(channel: string, number: number, fields: Fields): Entry | null;
 }
 
 interface Envelope {
@@ -37,7 +62,7 @@ interface Pattern {
   readonly matches: Matcher;
 }
 
-export class Subscription {
+export class Subscription implements Source {
   readonly #layout: Layout;
   readonly #database: number;
   readonly #patterns: readonly Pattern[];
@@ -69,12 +94,31 @@ export class Subscription {
   }
 
   matches(channel: string): boolean {
+    if (channel === CHANGES) return false; // which a pattern may match
     return this.#channels.has(channel) || this.#canonical(channel) !== undefined;
   }
 
   /** Forgets a half-read pair of a connection that is gone. */
   restart(): void {
     this.#envelope = null;
+  }
+
+  receive(
+    pattern: string | null,
+    channel: Buffer,
+    payload: Buffer,
+    deliver: (delivery: Delivery) => void,
+  ): void {
+    const delivery = this.read(pattern, channel, payload);
+    if (delivery !== null) deliver(delivery);
+  }
+
+  entryOf(channel: string, number: number, fields: Fields): Message | null {
+    const payload = fields.get("payload");
+    if (payload === undefined) return null; // nothing that timmy-bb wrote
+    const by = fields.get("by")?.toString("utf8") ?? "";
+    const failure = readFailure(fields.get("failure")?.toString("utf8") ?? "");
+    return message(channel, payload, { number, by, failure });
   }
 
   /** Reads one delivery; `null` if there is nothing to hand on. */
@@ -102,10 +146,10 @@ export class Subscription {
     if (envelope?.channel === channel) {
       // Redis's channels know no databases: the board of the same prefix in another one is not this board.
       if (envelope.database !== this.#database) return null;
-      return delivery(channel, payload, envelope);
+      return { number: envelope.number, channel, entry: message(channel, payload, envelope) };
     }
-    const message = { channel, payload, id: null, by: null, at: Date.now(), failure: null };
-    return { number: null, message };
+    const foreign = { channel, payload, id: null, by: null, at: Date.now(), failure: null };
+    return { number: null, channel, entry: foreign };
   }
 
   /** Of the patterns that match a channel, the one whose deliveries count: the first. */
@@ -116,12 +160,11 @@ export class Subscription {
 }
 
 /** What the log and the envelope tell of a message. */
-export type Known = Pick<Envelope, "number" | "by" | "failure">;
+type Known = Pick<Envelope, "number" | "by" | "failure">;
 
-/** A message with its place in the log. */
-export function delivery(channel: string, payload: Buffer, { number, by, failure }: Known): Delivery {
-  const message = { channel, payload, id: numberToId(number), by, at: numberToMs(number), failure };
-  return { number, message };
+/** A message that is in the log. */
+function message(channel: string, payload: Buffer, { number, by, failure }: Known): Message {
+  return { channel, payload, id: numberToId(number), by, at: numberToMs(number), failure };
 }
 
 /**

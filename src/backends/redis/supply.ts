@@ -1,25 +1,25 @@
 /**
- * Where a worker's messages come from: which channels may have something, asking them, and keeping what was handed out.
+ * Where a worker's entries come from: which channels may have something, asking them, and keeping what was handed out.
  * One thing at a time, so that what an answer on its way has handed out is not taken for something nobody knows of.
  */
-import { randomBytes } from "node:crypto";
-import { BlackboardError } from "../../core/errors.ts";
-import { readFailure } from "../../core/failure.ts";
 import { idToNumber } from "../../core/ids.ts";
-import { decodeName } from "../../core/names.ts";
-import type { Gap, Selection } from "../../core/types.ts";
+import type { Entry, Gap } from "../../core/types.ts";
 import type { Delivery, WorkerOptions } from "../../core/worker.ts";
+import type { Acks } from "./acks.ts";
 import { newestNumbers } from "./channels.ts";
 import type { Argument } from "./connection.ts";
 import { JOIN, LOOK } from "./consumer-scripts.ts";
 import type { Deadline } from "./deadline.ts";
-import { Holdings } from "./holdings.ts";
-import type { Layout } from "./layout.ts";
+import { Holdings, type Place, placeOf } from "./holdings.ts";
+import { CHANGES, type Layout } from "./layout.ts";
 import type { Effect, Link } from "./link.ts";
-import { asBytes, asList, asNumber, asText, type Reply } from "./replies.ts";
+import { ending, type Membership, refusal, selectionOf } from "./membership.ts";
+import { endOf, Reach } from "./reach.ts";
+import { asList, asNumber, asText, type Reply } from "./replies.ts";
 import type { Script } from "./scripts.ts";
-import { delivery } from "./subscription.ts";
-import { type Progress, Succession, type Wait } from "./succession.ts";
+import type { Source } from "./subscription.ts";
+import { Succession } from "./succession.ts";
+import { type Gone, type Handed, readTakeAnswer, toNames } from "./take-answer.ts";
 import { TAKE } from "./take-script.ts";
 import { SETTLE } from "./worker-scripts.ts";
 
@@ -37,33 +37,29 @@ export interface SupplyPlace {
   readonly run: RunScript;
 }
 
-/** Whose it is. */
-export interface Membership {
-  readonly consumer: string;
-  /** The worker's name in the groups, its ack timeout in it; see `consumer-library.ts`. */
-  readonly member: string;
-  readonly selection: Selection;
-  readonly options: WorkerOptions;
-}
-
-export function membershipOf(consumer: string, selection: Selection, options: WorkerOptions): Membership {
-  const member = `${options.agent}#${randomBytes(4).toString("hex")}:${options.ackTimeoutMs}`;
-  return { consumer, member, selection, options };
-}
-
-/** Channels asked at once: the server looks at the first message of each. */
+/** Channels asked at once: the server looks at the first entry of each. */
 const CHANNELS = 16;
-/** Messages asked for at once: what the server does in one or two milliseconds. */
-const MESSAGES = 200;
+
+/** What a supply works with. */
+export interface SupplyOptions {
+  /** What the worker has selected; all else that it is handed counts as done. */
+  readonly source: Source;
+  readonly acks: Acks;
+  /** Called when a channel is to be heard of again. */
+  readonly onDue: (channel: string) => void;
+}
 
 export class Supply {
   readonly holdings = new Holdings();
   readonly succession: Succession;
   readonly #place: SupplyPlace;
   readonly #membership: Membership;
+  readonly #source: Source;
+  readonly #acks: Acks;
+  readonly #reach = new Reach();
   /** Channels that may have something. */
   readonly #promising = new Set<string>();
-  /** Channels of a question whose answer may have been lost, with what it handed out. */
+  /** Channels where it may have been handed what nobody knows of: an answer may have been lost, or brought too much. */
   readonly #unsettled = new Set<string>();
   /** Channels in whose groups the worker is a member. */
   readonly #visited = new Set<string>();
@@ -71,10 +67,11 @@ export class Supply {
   #boardBorn = "";
   #isSuspect = false;
 
-  /** @param onDue called when a channel is to be heard of again */
-  constructor(place: SupplyPlace, membership: Membership, onDue: (channel: string) => void) {
+  constructor(place: SupplyPlace, membership: Membership, { source, acks, onDue }: SupplyOptions) {
     this.#place = place;
     this.#membership = membership;
+    this.#source = source;
+    this.#acks = acks;
     this.succession = new Succession(onDue);
   }
 
@@ -83,63 +80,74 @@ export class Supply {
     return this.#isSuspect || this.#promising.size > 0;
   }
 
-  /** A channel may have something; `""`: the consumer may be no more. */
+  /** Whether there is something to be given back. */
+  get isUnsettled(): boolean {
+    return this.#unsettled.size > 0;
+  }
+
+  /** A channel may have something; the empty name: the changes may, or the consumer may be no more. */
   hear(channel: string): void {
-    if (channel === "") this.#isSuspect = true;
+    if (channel === CHANGES && !this.#source.matches(CHANGES)) this.#isSuspect = true;
     else this.#promising.add(channel);
   }
 
-  /** Makes the consumer, if it is not there. */
+  /** Makes the consumer, if it is not there. @throws BlackboardError `conflict` if it is another's */
   async join(begin: WorkerOptions["begin"], deadline: Deadline): Promise<void> {
-    const { consumer, selection } = this.#membership;
-    const { channels, patterns } = selection;
-    const args = [consumer, begin, JSON.stringify({ channels, patterns })];
+    const args = [this.#membership.consumer, begin, selectionOf(this.#membership)];
     const [born, boardBorn, others] = asList(await this.#place.run(JOIN, args, deadline));
+    if (boardBorn === undefined) throw refusal(this.#membership, asText(born));
     if (this.#born === "" && asNumber(others) === 0) this.succession.begin();
     this.#born = asText(born);
     this.#boardBorn = asText(boardBorn);
   }
 
   /** All channels that were ever sent to, and are selected. */
-  async hearAll(selects: (channel: string) => boolean, deadline: Deadline): Promise<void> {
+  async hearAll(deadline: Deadline): Promise<void> {
+    if (this.#source.matches(CHANGES)) return this.hear(CHANGES);
     const { link, layout } = this.#place;
     const all = await link.run("read", (connection) => newestNumbers(connection, layout, 0), deadline);
-    for (const channel of all.keys()) if (selects(channel)) this.hear(channel);
+    for (const channel of all.keys()) if (this.#source.matches(channel)) this.hear(channel);
   }
 
   /** Those that have something new, or something that others held and did not renew in time. */
-  async look(selects: (channel: string) => boolean, deadline: Deadline): Promise<void> {
+  async look(deadline: Deadline): Promise<void> {
     const { consumer, options } = this.#membership;
     let cursor = "0";
     do {
       const args = [consumer, cursor, options.ackTimeoutMs];
       const [next, found] = asList(await this.#place.run(LOOK, args, deadline));
       cursor = asText(next);
-      for (const channel of asList(found).map(toName)) if (selects(channel)) this.hear(channel);
+      for (const channel of toNames(found)) if (this.#source.matches(channel)) this.hear(channel);
     } while (cursor !== "0");
   }
 
-  /** Up to so many messages, and gaps. @throws BlackboardError `conflict` if the consumer was deleted */
-  async take(most: number, deadline: Deadline): Promise<ReadonlyArray<Delivery | Gap>> {
-    if (this.#unsettled.size > 0) await this.settle(deadline);
+  /** Up to so many entries, and gaps. @throws BlackboardError `conflict` if the consumer was deleted */
+  async take(most: number, deadline: Deadline): Promise<ReadonlyArray<Delivery<Entry> | Gap>> {
+    if (this.isUnsettled) await this.settle(deadline);
     const [ordered, others] = this.#choose();
     const channels = [...ordered, ...others];
     try {
       const { consumer, member, options } = this.#membership;
-      const count = Math.min(most, MESSAGES);
-      const how = [count, options.ackTimeoutMs, ordered.length];
+      const how = [this.#reach.entriesFor(most), options.ackTimeoutMs, ordered.length];
       const args = [consumer, member, this.#born, ...how, ...channels];
-      const reply = asList(await this.#place.run(TAKE, args, deadline));
+      const answer = readTakeAnswer(await this.#place.run(TAKE, args, deadline));
       for (const channel of channels) this.#unsettled.delete(channel);
-      if (ordered.length > 0) this.succession.learn(toProgress(reply));
-      return await this.#read(reply, channels, deadline);
+      if ("boardBorn" in answer) return await this.#beginAnew(answer, channels, deadline);
+      if (ordered.length > 0) this.succession.learn(answer.progress);
+      for (const channel of answer.more) this.hear(channel);
+      return this.#keep(answer.items, most);
     } catch (error) {
       for (const channel of channels) this.hear(channel);
       throw error;
     }
   }
 
-  /** Renews what it holds, and gives back what was handed out by answers that were lost. */
+  async ack({ channel, id }: Place): Promise<void> {
+    await this.#acks.add(channel, id);
+    this.holdings.delete(channel, id); // until then it must be renewed
+  }
+
+  /** Renews what it holds, and gives back what nobody knows of. */
   async settle(deadline: Deadline): Promise<void> {
     for (const channel of new Set([...this.holdings.channels, ...this.#unsettled])) {
       for (const { from, to, ids } of this.holdings.rangesOf(channel)) {
@@ -150,8 +158,8 @@ export class Supply {
     }
   }
 
-  /** Gives back one message. */
-  async release(channel: string, id: string, deadline: Deadline): Promise<void> {
+  /** Gives back one entry. */
+  async release({ channel, id }: Place, deadline: Deadline): Promise<void> {
     await this.#settle(channel, [id, id, ""], deadline);
   }
 
@@ -189,16 +197,8 @@ export class Supply {
     return [ordered, channels.filter((channel) => !ordered.includes(channel))];
   }
 
-  async #read(
-    [status, items, more]: readonly Reply[],
-    channels: readonly string[],
-    deadline: Deadline,
-  ): Promise<ReadonlyArray<Delivery | Gap>> {
-    if (status === 1) {
-      for (const channel of asList(more).map(toName)) this.hear(channel);
-      return asList(items).map((item) => this.#receive(asList(item)));
-    }
-    if (asText(items) === this.#boardBorn) throw deleted(this.#membership.consumer);
+  async #beginAnew(gone: Gone, channels: readonly string[], deadline: Deadline): Promise<never[]> {
+    if (gone.boardBorn === this.#boardBorn) throw ending(this.#membership, gone.selection);
     // The server lost its data: all that it has now came afterwards.
     this.holdings.clear();
     await this.join("start", deadline);
@@ -206,43 +206,31 @@ export class Supply {
     return [];
   }
 
-  #receive([channel, first, second, ...rest]: readonly Reply[]): Delivery | Gap {
-    const name = toName(channel ?? null);
-    if (rest.length === 0) return toGap(name, asText(first), second);
-    this.#visited.add(name);
-    const id = asText(first);
-    this.holdings.add(name, id);
-    const [by, failure, attempt] = rest;
-    const number = idToNumber(id) ?? 0;
-    const known = { number, by: asText(by), failure: readFailure(asText(failure)) };
-    return { message: delivery(name, asBytes(second), known).message, attempt: asNumber(attempt) };
+  /** What is selected, as far as it is wanted. */
+  #keep(items: ReadonlyArray<Handed | Gap>, most: number): ReadonlyArray<Delivery<Entry> | Gap> {
+    const found = items.flatMap(
+      (item): Array<Delivery<Entry> | Gap> => ("gap" in item ? [item] : this.#receive(item)),
+    );
+    this.#reach.learn(items, found, most);
+    const end = endOf(found, most);
+    for (const item of found.slice(end)) if (!("gap" in item)) this.#leaveToOthers(placeOf(item.entry));
+    return found.slice(0, end);
   }
-}
 
-function toGap(channel: string, after: string, next: Reply | undefined): Gap {
-  return { gap: { channel, after, next: next === undefined ? null : asText(next) } };
-}
+  #receive(handed: Handed): Delivery<Entry>[] {
+    const { channel, id, attempt, fields } = handed;
+    this.#visited.add(channel);
+    this.holdings.add(channel, id);
+    const entry = this.#source.entryOf(channel, idToNumber(id) ?? 0, fields);
+    if (entry !== null) return [{ entry, attempt }];
+    // If that fails, others come to it and pass it over, too.
+    this.ack(handed).catch(() => undefined);
+    return [];
+  }
 
-/** Of an answer of the script `TAKE`; one that the consumer is no more says nothing. */
-function toProgress([status, , , isAlone, free, waits]: readonly Reply[]): Progress {
-  if (status !== 1) return { isAlone: true, free: [], waits: [] };
-  return { isAlone: isAlone === 1, free: asList(free).map(toName), waits: asList(waits).map(toWait) };
-}
-
-function toWait(reply: Reply): Wait {
-  const [channel = null, held, nextMs, atMostMs] = asList(reply);
-  return {
-    channel: toName(channel),
-    held: asNumber(held),
-    nextMs: asNumber(nextMs),
-    atMostMs: asNumber(atMostMs),
-  };
-}
-
-function toName(reply: Reply): string {
-  return decodeName(asBytes(reply));
-}
-
-function deleted(consumer: string): BlackboardError {
-  return new BlackboardError("conflict", `the consumer ${consumer} was deleted`);
+  #leaveToOthers({ channel, id }: Place): void {
+    this.holdings.delete(channel, id);
+    this.#unsettled.add(channel);
+    this.hear(channel);
+  }
 }

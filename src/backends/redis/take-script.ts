@@ -2,21 +2,21 @@
 import { consumerScript } from "./consumer-library.ts";
 
 /**
- * ARGV: born, most messages, ack timeout in ms, in how many of the channels (the first ones) the worker goes in order,
- * channels … If the consumer born then is no more: {0, when the board's first consumer was made}. Else {1, items,
- * channels that may have more, 1 if the consumer has no other worker, channels where nobody else holds anything,
- * waits}; the last three are about going in order. An item is {channel, id, payload, author, failure, attempt}, or a gap
+ * ARGV: born, most entries, ack timeout in ms, in how many of the channels (the first ones) the worker goes in order,
+ * channels … If the consumer born then is no more: {0, when the board's first consumer was made, the selection of another one of its
+ * name, JSON without the first brace, or nothing}. Else {1, items, channels that may have more, 1 if the consumer has no other worker, channels where nobody else holds anything,
+ * waits}; the last three are about going in order. An item is {channel, id, attempt, its fields}, or a gap
  * {channel, after} or {channel, after, next}; a wait is {channel, how many others hold, ms until the first of them may
  * be taken over, ms until all may}.
  */
 export const TAKE = consumerScript(`
 local member, most, patience, ordered = ARGV[7], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local room, ahead = 4194304, 1048576 -- bytes of payload in the answer, and looked at; the last may go beyond
+local room, ahead = 4194304, 1048576 -- bytes in the answer, and looked at; the last may go beyond
 local items, more, free, waits, places = {}, {}, {}, {}, {}
 
 frees_memory()
-local start, born = birth()
-if born ~= ARGV[8] then return {0, redis.call('HGET', consumers, '') or ''} end
+local start, born, selection = birth()
+if born ~= ARGV[8] then return {0, redis.call('HGET', consumers, '') or '', selection or ''} end
 
 local function has_room() return most > 0 and room > 0 end
 
@@ -24,16 +24,23 @@ local function tell_gap(place, after, next)
   items[#items + 1] = {place.channel, id(after), next}
 end
 
-local function fields_of(entry)
-  local fields = {}
-  for at = 1, #entry[2], 2 do fields[entry[2][at]] = entry[2][at + 1] end
-  return fields
+local function field_of(entry, name)
+  for at = 1, #entry[2], 2 do
+    if entry[2][at] == name then return entry[2][at + 1] end
+  end
+  return nil
 end
 
-local function hand_out(place, entry, fields, attempt)
-  items[#items + 1] = {place.channel, entry[1], fields.payload, fields.by or '', fields.failure or '', attempt}
+local function size_of(entry)
+  local size = 0
+  for _, field in ipairs(entry[2]) do size = size + #field end
+  return size
+end
+
+local function hand_out(place, entry, attempt)
+  items[#items + 1] = {place.channel, entry[1], attempt, entry[2]}
   most = most - 1
-  room = room - #fields.payload
+  room = room - size_of(entry)
 end
 
 -- a channel, its group made if need be; nil if there is nothing in it
@@ -65,7 +72,7 @@ local function take_over(place, entry, holder, count)
   -- nothing, if somebody took it out of the stream by hand
   local claimed = kept and redis.call('XCLAIM', place.stream, consumer, member, 0, entry)[1]
   if claimed then
-    hand_out(place, claimed, fields_of(claimed), count + 1)
+    hand_out(place, claimed, count + 1)
   elseif kept or not is_alive(holder) then
     redis.call('XACK', place.stream, consumer, entry)
     tell_gap(place, number_of(entry) - 1, oldest_of(place.stream))
@@ -136,17 +143,12 @@ local function read(place)
     return
   end
   local entry = reply[1][2][1]
-  local fields = fields_of(entry)
-  if (tonumber(fields.before) or 0) > place.position then
+  if (tonumber(field_of(entry, 'before')) or 0) > place.position then
     tell_gap(place, place.position, entry[1])
     recount(place, entry[1])
   end
   place.position, place.moved = number_of(entry[1]), true
-  if fields.payload then
-    hand_out(place, entry, fields, 1)
-  else
-    redis.call('XACK', place.stream, consumer, entry[1]) -- nothing of ours
-  end
+  hand_out(place, entry, 1)
 end
 
 -- finds the number of the next message, unless there is only one channel, or what was read for that is too much
@@ -162,7 +164,7 @@ local function look_ahead(place)
       return
     end
     place.next = number_of(next[1])
-    ahead = ahead - #(fields_of(next).payload or '')
+    ahead = ahead - size_of(next)
   end
 end
 
@@ -212,7 +214,7 @@ end
 if lucky then
   for _, place in ipairs(places) do tidy(place) end
   for _, channel in ipairs(redis.call('HRANDFIELD', positions, 4)) do
-    if newest_of(channel) == 0 then redis.call('HDEL', positions, channel) end
+    if channel ~= '' and newest_of(channel) == 0 then redis.call('HDEL', positions, channel) end
   end
 end
 return {1, items, more, alone and 1 or 0, free, waits}

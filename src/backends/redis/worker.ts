@@ -1,38 +1,40 @@
 /** A worker of a consumer, on Redis's consumer groups. `core/worker.ts` says what it promises. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { usageError } from "../../core/errors.ts";
-import { writeFailure } from "../../core/failure.ts";
-import type { Gap } from "../../core/types.ts";
-import { type Delivery, failedChannelOf, type Worker } from "../../core/worker.ts";
+import type { Entry, Gap } from "../../core/types.ts";
+import type { Delivery, Worker } from "../../core/worker.ts";
 import { Absence } from "./absence.ts";
 import { Acks } from "./acks.ts";
 import { Bell } from "./bell.ts";
-import type { Argument } from "./connection.ts";
 import type { Deadline } from "./deadline.ts";
+import { Failures } from "./failures.ts";
+import type { Followed } from "./follow.ts";
+import { type Place, placeOf } from "./holdings.ts";
+import { CHANGES } from "./layout.ts";
+import type { Membership } from "./membership.ts";
 import { Patience } from "./patience.ts";
 import { Presence } from "./presence.ts";
-import { asNumber, type Reply } from "./replies.ts";
-import type { Script } from "./scripts.ts";
-import type { SubscriberPlace } from "./sessions.ts";
-import { type Membership, Supply, type SupplyPlace } from "./supply.ts";
-import { GIVE_UP, RETRY } from "./worker-scripts.ts";
+import { type SelectedPlace, selected } from "./selected.ts";
+import { Supply, type SupplyPlace } from "./supply.ts";
 
-export type WorkerPlace = SupplyPlace & SubscriberPlace;
+export type WorkerPlace = SupplyPlace & SelectedPlace;
 
 /** The longest between two looks for what other workers left behind, in milliseconds. */
 const LONGEST_PERIOD_MS = 5000;
 
-export class RedisWorker implements Worker {
+export class RedisWorker implements Worker<Entry> {
   readonly #place: WorkerPlace;
   readonly #membership: Membership;
+  readonly #followed: Followed;
   readonly #supply: Supply;
   readonly #absence: Absence;
   readonly #patience: Patience;
   readonly #acks: Acks;
+  readonly #failures: Failures;
   readonly #bell = new Bell();
   readonly #stop = new AbortController();
   /** Taken and not handed on yet. */
-  readonly #taken: Array<Delivery | Gap> = [];
+  readonly #taken: Array<Delivery<Entry> | Gap> = [];
   #presence: Presence | null = null;
   /** The end of what is being done with the supply, one thing after the other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -43,11 +45,15 @@ export class RedisWorker implements Worker {
   private constructor(place: WorkerPlace, membership: Membership) {
     this.#place = place;
     this.#membership = membership;
-    this.#supply = new Supply(place, membership, (channel) => this.#hear(channel));
-    this.onEnd(() => this.#supply.succession.end());
+    this.#followed = selected(place, membership.selection);
     this.#absence = new Absence(membership.options.onState);
     this.#patience = new Patience(place.link, this.#absence);
     this.#acks = new Acks(place, membership.consumer, this.#patience);
+    this.#failures = new Failures(place, membership, this.#patience);
+    const { source } = this.#followed;
+    const onDue = (channel: string): void => this.#hear(channel);
+    this.#supply = new Supply(place, membership, { source, acks: this.#acks, onDue });
+    this.onEnd(() => this.#supply.succession.end());
   }
 
   /** @throws UnreachableError, or another BlackboardError if the server refuses */
@@ -67,7 +73,7 @@ export class RedisWorker implements Worker {
     this.#stop.signal.addEventListener("abort", listener, { once: true });
   }
 
-  async take(most: number, signal: AbortSignal): Promise<ReadonlyArray<Delivery | Gap>> {
+  async take(most: number, signal: AbortSignal): Promise<ReadonlyArray<Delivery<Entry> | Gap>> {
     while (!signal.aborted && !this.#stop.signal.aborted) {
       const items = this.#handOn(most);
       if (items.length > 0) return items;
@@ -79,37 +85,28 @@ export class RedisWorker implements Worker {
     return [];
   }
 
-  async ack(delivery: Delivery): Promise<void> {
-    const { channel, id } = this.#entryOf(delivery);
-    await this.#acks.add(channel, id);
-    this.#supply.holdings.delete(channel, id); // until then it must be renewed
+  async ack(delivery: Delivery<Entry>): Promise<void> {
+    await this.#supply.ack(this.#placeOf(delivery));
   }
 
-  async retry(delivery: Delivery): Promise<Delivery | null> {
-    const { channel, id } = this.#entryOf(delivery);
-    const isOurs = asNumber(await this.#tell(RETRY, [channel, id])) === 1;
-    if (!isOurs) this.#supply.holdings.delete(channel, id);
+  async retry(delivery: Delivery<Entry>): Promise<Delivery<Entry> | null> {
+    const place = this.#placeOf(delivery);
+    const isOurs = await this.#failures.tryAgain(place);
+    if (!isOurs) this.#supply.holdings.delete(place.channel, place.id);
     return isOurs ? { ...delivery, attempt: delivery.attempt + 1 } : null;
   }
 
-  async giveUp(delivery: Delivery, reason: string): Promise<boolean> {
-    const { channel, id } = this.#entryOf(delivery);
-    const failure = this.#failureOf(delivery, reason);
-    const { db } = this.#place.address;
-    const args = [channel, id, failedChannelOf(channel), delivery.message.payload, db, failure];
-    let isSent = false;
-    const outcome = await this.#tell(GIVE_UP, args, () => {
-      isSent = true;
-    });
-    this.#supply.holdings.delete(channel, id);
-    // Acknowledged already, after an attempt that was not answered: that was ours.
-    return asNumber(outcome) === 1 || (asNumber(outcome) === -1 && isSent);
+  async giveUp(delivery: Delivery<Entry>, reason: string): Promise<boolean> {
+    const place = this.#placeOf(delivery);
+    const isOurs = await this.#failures.giveUp(place, delivery, reason);
+    this.#supply.holdings.delete(place.channel, place.id);
+    return isOurs;
   }
 
-  async release(delivery: Delivery): Promise<void> {
-    const { channel, id } = this.#entryOf(delivery);
-    this.#supply.holdings.delete(channel, id);
-    await this.#patience.run((deadline) => this.#supply.release(channel, id, deadline));
+  async release(delivery: Delivery<Entry>): Promise<void> {
+    const place = this.#placeOf(delivery);
+    this.#supply.holdings.delete(place.channel, place.id);
+    await this.#patience.run((deadline) => this.#supply.release(place, deadline));
   }
 
   close(): Promise<void> {
@@ -126,12 +123,12 @@ export class RedisWorker implements Worker {
   }
 
   async #enter(deadline: Deadline): Promise<void> {
-    const { consumer, member, selection, options } = this.#membership;
+    const { consumer, member, options } = this.#membership;
     await this.#supply.join(options.begin, deadline);
     const presence = {
       consumer,
       member,
-      selection,
+      followed: this.#followed,
       onNews: (channel: string) => this.#hearOf(channel),
       onNudge: (channel: string) => this.#hear(channel),
       onState: this.#absence.hear,
@@ -139,11 +136,9 @@ export class RedisWorker implements Worker {
       onFailure: (error: unknown) => this.#fail(error),
     };
     this.#presence = await Presence.enter(this.#place, presence, deadline);
-    await this.#supply.hearAll(this.#selects, deadline);
+    await this.#supply.hearAll(deadline);
     void this.#keepUp();
   }
-
-  readonly #selects = (channel: string): boolean => this.#presence?.selects(channel) ?? false;
 
   /** Something new, which is not to be had while there is something older to wait for. */
   #hearOf(channel: string): void {
@@ -151,7 +146,8 @@ export class RedisWorker implements Worker {
   }
 
   #hear(channel: string): void {
-    if (channel !== "" && !this.#selects(channel)) return; // of another selection of the same consumer
+    const isOfAnother = channel !== CHANGES && !this.#followed.source.matches(channel); // selection of the same consumer
+    if (isOfAnother) return;
     this.#supply.hear(channel);
     this.#bell.ring();
   }
@@ -159,7 +155,7 @@ export class RedisWorker implements Worker {
   #comeBack(): void {
     const catchUp = async (deadline: Deadline): Promise<void> => {
       await this.#supply.settle(deadline);
-      await this.#supply.hearAll(this.#selects, deadline);
+      await this.#supply.hearAll(deadline);
       this.#bell.ring();
     };
     this.#inTurn(catchUp).catch((error: unknown) => this.#fail(error));
@@ -172,7 +168,7 @@ export class RedisWorker implements Worker {
       for (;;) {
         await sleep(periodMs, undefined, { signal: this.#stop.signal });
         await this.#inTurn((deadline) => this.#supply.settle(deadline));
-        await this.#inTurn((deadline) => this.#supply.look(this.#selects, deadline));
+        await this.#inTurn((deadline) => this.#supply.look(deadline));
         this.#bell.ring();
       }
     } catch (error) {
@@ -185,13 +181,20 @@ export class RedisWorker implements Worker {
     this.#isFetching = true;
     this.#inTurn((deadline) => this.#supply.take(most, deadline))
       .then(
-        (items) => this.#taken.push(...items),
+        (items) => {
+          this.#taken.push(...items);
+          if (this.#supply.isUnsettled) this.#settle(); // others are waiting for it
+        },
         (error: unknown) => this.#fail(error),
       )
       .finally(() => {
         this.#isFetching = false;
         this.#bell.ring();
       });
+  }
+
+  #settle(): void {
+    this.#inTurn((deadline) => this.#supply.settle(deadline)).catch((error: unknown) => this.#fail(error));
   }
 
   #inTurn<Result>(work: (deadline: Deadline) => Promise<Result>): Promise<Result> {
@@ -201,34 +204,15 @@ export class RedisWorker implements Worker {
   }
 
   /** What was taken for a larger question may be too much for this one. */
-  #handOn(most: number): ReadonlyArray<Delivery | Gap> {
+  #handOn(most: number): ReadonlyArray<Delivery<Entry> | Gap> {
     let messages = 0;
     const tooMany = this.#taken.findIndex((item) => !("gap" in item) && ++messages > most);
     return this.#taken.splice(0, tooMany < 0 ? this.#taken.length : tooMany);
   }
 
-  #tell(script: Script, args: readonly Argument[], onLost = () => {}): Promise<Reply> {
-    const { consumer, member } = this.#membership;
-    return this.#patience.run(async (deadline) => {
-      try {
-        return await this.#place.run(script, [consumer, member, ...args], deadline);
-      } catch (error) {
-        onLost();
-        throw error;
-      }
-    });
-  }
-
-  #failureOf({ message, attempt }: Delivery, reason: string): string {
-    const { channel, id, by } = message;
-    const { consumer } = this.#membership;
-    return writeFailure({ channel, id: id ?? "", by: by ?? "", consumer, attempts: attempt, reason });
-  }
-
-  #entryOf({ message: { channel, id } }: Delivery): { readonly channel: string; readonly id: string } {
+  #placeOf({ entry }: Delivery<Entry>): Place {
     if (this.#stop.signal.aborted) throw usageError("the worker is closed");
-    if (id === null) throw usageError("this delivery is not of this worker");
-    return { channel, id };
+    return placeOf(entry);
   }
 
   #fail(error: unknown): void {

@@ -13,7 +13,7 @@ export const consumers: Command = {
   promise:
     "Prints the consumers, one a line, sorted: name, newest id handed out (- if none can be), messages pending (handed out and not acknowledged), " +
     "lag (retained and not handed out), living workers, dead workers that hold messages, separated by TAB. " +
-    "show NAME prints a line for each channel (the word channel, its name, position, pending, lag) and each worker (the word worker, its name, pending, alive or dead); " +
+    "show NAME prints a line for each channel (the word channel, its name, position, pending, lag), for the changes of keys (the word changes, -, and the same) and each worker (the word worker, its name, pending, alive or dead); " +
     "an absent consumer exits 1. delete NAME forgets position and pending messages, ends its workers and prints 1, or 0 and exits 1 if there is none.",
   args: [
     { usage: "[action]", about: "list (default), show or delete" },
@@ -82,8 +82,7 @@ function listRow(facts: ConsumerFacts): Row {
 function shownRows({ channels, workers }: ConsumerFacts): Row[] {
   return [
     ...inOrder(channels).map(({ channel, position, pending, lag }) => [
-      "channel",
-      oneLine(channel),
+      ...(channel === null ? ["changes", "-"] : ["channel", oneLine(channel)]),
       position,
       String(pending),
       String(lag),
@@ -101,7 +100,7 @@ function shownJson({ consumer, channels, workers }: ConsumerFacts): Row["json"] 
   return {
     consumer,
     channels: inOrder(channels).map(({ channel, ...facts }) => ({
-      ...jsonName("channel", channel),
+      ...(channel === null ? { channel } : jsonName("channel", channel)),
       ...facts,
     })),
     workers: workers.map(({ worker, pending, isAlive }) => ({ worker, pending, alive: isAlive })),
@@ -109,5 +108,5 @@ function shownJson({ consumer, channels, workers }: ConsumerFacts): Row["json"] 
 }
 
 function inOrder(channels: readonly ConsumerChannel[]): ConsumerChannel[] {
-  return [...channels].sort((left, right) => compareNames(left.channel, right.channel));
+  return [...channels].sort((left, right) => compareNames(left.channel ?? "", right.channel ?? ""));
 }

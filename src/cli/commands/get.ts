@@ -1,6 +1,7 @@
+import type { Blackboard } from "../../blackboard.ts";
 import { encodeName } from "../../core/names.ts";
-import type { Command } from "../command.ts";
-import { jsonBytes, jsonName } from "../json.ts";
+import type { Command, Row } from "../command.ts";
+import { plainValue, readingJson } from "../readings.ts";
 
 export const get: Command = {
   name: "get",
@@ -29,11 +30,27 @@ export const get: Command = {
   async run(context, given) {
     const key = given.arg("key");
     const board = await context.board();
-    const fallback = given.text("default");
-    const value = (await board.get(key)) ?? (fallback === undefined ? null : encodeName(fallback));
-    if (value === null) return { exit: "absent" };
+    const found = context.json ? await known(board, key) : await plain(board, key);
+    const row = found ?? fallbackOf(key, given.text("default"));
+    if (row === null) return { exit: "absent" };
     const raw = given.flag("raw");
-    const json = { ...jsonName("key", key), ...jsonBytes("value", value) };
-    return { rows: [{ cells: [value], json, end: raw ? "" : "\n" }], raw };
+    return { rows: [{ ...row, end: raw ? "" : "\n" }], raw };
   },
 };
+
+/** The quickest there is. */
+async function plain(board: Blackboard, key: string): Promise<Row | null> {
+  const value = await board.get(key);
+  return value && { cells: [value], json: {} };
+}
+
+async function known(board: Blackboard, key: string): Promise<Row | null> {
+  const reading = await board.read(key);
+  return reading && { cells: [], json: readingJson(key, plainValue(reading), reading) };
+}
+
+function fallbackOf(key: string, text: string | undefined): Row | null {
+  if (text === undefined) return null;
+  const value = encodeName(text);
+  return { cells: [value], json: readingJson(key, value) };
+}

@@ -1,9 +1,11 @@
 import type { Blackboard } from "../../blackboard.ts";
+import type { ListOptions } from "../../core/board-options.ts";
 import { collect } from "../../core/collect.ts";
 import { formatAge } from "../../core/duration.ts";
 import { compareNames } from "../../core/names.ts";
 import type { KeyFacts } from "../../core/types.ts";
 import type { Command, Row } from "../command.ts";
+import type { Given } from "../given.ts";
 import { jsonName } from "../json.ts";
 import { oneLine } from "../terminal.ts";
 
@@ -18,6 +20,7 @@ export const keys: Command = {
     { flags: "-l, --long", about: "with time to live, size, author and age" },
     { flags: "-0", about: "end each with NUL instead of a line break" },
     { flags: "--limit <n>", about: "at most so many, the first in order" },
+    { flags: "--by <agent>", about: "only keys that this agent wrote last" },
     { flags: "--stale <duration>", about: "only keys not written for so long; never a foreign client's" },
   ],
   examples: [
@@ -28,6 +31,11 @@ export const keys: Command = {
     },
     { about: "who wrote what, and when", shell: "timmy-bb keys --long" },
     {
+      about: "what one agent has left behind",
+      shell: "timmy-bb set notes x --agent ada; timmy-bb keys --by ada",
+      prints: "notes\n",
+    },
+    {
       about: "loop over names with any character in them",
       shell: "timmy-bb keys 'task:*' -0 | xargs -0 -n1 echo",
       prints: "task:1\ntask:2\n",
@@ -37,21 +45,31 @@ export const keys: Command = {
   async run(context, given) {
     const pattern = given.optionalArg("pattern") ?? "*";
     const limit = given.count("limit", 1);
-    const stale = given.duration("stale");
+    const selection = selectionOf(given);
     const end = given.flag("0") ? "\0" : "\n";
     const board = await context.board();
-    if (!given.flag("long") && stale === undefined) {
+    if (!given.flag("long") && selection === null) {
       const names = (await collect(board.keys(pattern))).sort(compareNames).slice(0, limit);
       return { rows: names.map((key) => shortRow(key, end)) };
     }
-    const facts = (await factsOf(board, pattern, stale)).slice(0, limit);
+    const facts = (await factsOf(board, pattern, selection ?? {})).slice(0, limit);
     if (!given.flag("long")) return { rows: facts.map(({ key }) => shortRow(key, end)) };
     return { rows: facts.map((one) => longRow(one, end)), heads: ["KEY", "TTL", "BYTES", "BY", "AGE"] };
   },
 };
 
-async function factsOf(board: Blackboard, pattern: string, stale: number | undefined): Promise<KeyFacts[]> {
-  const selection = stale === undefined ? {} : { unwrittenForMs: stale };
+/** `null`: by the pattern alone. */
+function selectionOf(given: Given): ListOptions | null {
+  const unwrittenForMs = given.duration("stale");
+  const by = given.text("by");
+  if (unwrittenForMs === undefined && by === undefined) return null;
+  return {
+    ...(unwrittenForMs === undefined ? {} : { unwrittenForMs }),
+    ...(by === undefined ? {} : { by }),
+  };
+}
+
+async function factsOf(board: Blackboard, pattern: string, selection: ListOptions): Promise<KeyFacts[]> {
   const facts = await collect(board.list(pattern, selection));
   return facts.sort((left, right) => compareNames(left.key, right.key));
 }
@@ -61,7 +79,7 @@ function shortRow(key: string, end: "\0" | "\n"): Row {
 }
 
 function longRow(facts: KeyFacts, end: "\0" | "\n"): Row {
-  const { key, ttlMs, size, by, at, ageMs } = facts;
+  const { key, ttlMs, size, id, by, at, ageMs } = facts;
   return {
     cells: [
       end === "\0" ? key : oneLine(key),
@@ -70,7 +88,7 @@ function longRow(facts: KeyFacts, end: "\0" | "\n"): Row {
       by ?? "?",
       ageMs === null ? "?" : formatAge(ageMs),
     ],
-    json: { ...jsonName("key", key), ttl_ms: ttlMs, size, by, at, age_ms: ageMs },
+    json: { ...jsonName("key", key), ttl_ms: ttlMs, size, id, by, at, age_ms: ageMs },
     end,
   };
 }

@@ -1,20 +1,9 @@
-import type { Command, Context } from "../command.ts";
-import { isStopSignal } from "../exit.ts";
-import { boundedAfter } from "../following/bounded.ts";
-import { type Feed, openFeed, WithGaps } from "../following/feed.ts";
-import { handleAll } from "../following/handle.ts";
-import { describeGap, describeState, rowMaker } from "../following/messages.ts";
-import {
-  COMMAND_OPTIONS,
-  CONSUMER_OPTIONS,
-  type CommandWanted,
-  checkSeen,
-  SELECTION_OPTIONS,
-  type Wanted,
-  wantedOf,
-} from "../following/options.ts";
-import { Acks, LAST_MS, printed } from "../following/print.ts";
-import { Term } from "../following/term.ts";
+import type { Command } from "../command.ts";
+import { messagesOf } from "../following/feed.ts";
+import { messageRows } from "../following/messages.ts";
+import { commandOptions, consumerOptions, selectionOptions, wantedOf } from "../following/options.ts";
+import { run } from "../following/run.ts";
+import { MESSAGES } from "../following/words.ts";
 
 export const subscribe: Command = {
   name: "subscribe",
@@ -39,10 +28,10 @@ export const subscribe: Command = {
     },
   ],
   options: [
-    ...SELECTION_OPTIONS,
+    ...selectionOptions(MESSAGES),
     { flags: "--raw", about: "payloads byte for byte, nothing added, nothing escaped on a terminal" },
-    ...CONSUMER_OPTIONS,
-    ...COMMAND_OPTIONS,
+    ...consumerOptions(MESSAGES),
+    ...commandOptions(MESSAGES),
   ],
   takesCommand: true,
   examples: [
@@ -87,48 +76,9 @@ export const subscribe: Command = {
   ],
   async run(context, given) {
     const wanted = wantedOf(given);
-    if (context.isOutputClosed) checkSeen(wanted);
     const channels = given.rest("channels");
-    const rowOf = rowMaker(channels, given.flag("raw"));
-    const term = new Term(context.signal, wanted.waitMs);
-    term.begin();
-    const board = await context.board();
-    const gaps = new WithGaps();
-    const inPlace = context.json && wanted.command === null;
-    const opened = await openFeed(board, channels, wanted, {
-      signal: term.signal,
-      onState: (state) => context.notice(describeState(state)),
-      onGap: (gap) => (inPlace ? gaps.tell({ gap }) : context.notice(describeGap(gap))),
-    });
-    const feed = boundedAfter(term.signal, context.loaded.settings.timeoutMs, opened);
-    if (wanted.command !== null)
-      return { exit: await runCommands(wanted, wanted.command, feed, context, term) };
-    const acks = wanted.consumer === null ? null : ackedBy(feed, context);
-    const next = () => (inPlace ? gaps.next(feed) : feed.next());
-    return { rows: printed({ feed, next, limit: wanted.limit, rowOf, acks }, term), raw: given.flag("raw") };
+    const raw = given.flag("raw");
+    const source = { words: MESSAGES, open: messagesOf(channels), rowOf: messageRows(channels, raw) };
+    return { ...(await run(context, wanted, source)), raw };
   },
 };
-
-function ackedBy(feed: Feed, context: Context): Acks {
-  context.endsItself(LAST_MS + context.loaded.settings.timeoutMs);
-  return new Acks(feed, context.signal);
-}
-
-async function runCommands(
-  { consumer, limit }: Wanted,
-  { words, parallel, onBusy, timeoutMs }: CommandWanted,
-  feed: Feed,
-  context: Context,
-  term: Term,
-): Promise<number> {
-  const { Handler, STOP_GRACE_MS } = await import("../handler.ts"); // it costs those who only print some milliseconds
-  const handler = new Handler(words, context.environment(), timeoutMs);
-  const { signal } = context; // its reason: the signal that told us to stop, if one did
-  signal.addEventListener("abort", () =>
-    handler.stop(isStopSignal(signal.reason) ? signal.reason : "SIGTERM"),
-  );
-  context.endsItself(STOP_GRACE_MS + 2 * context.loaded.settings.timeoutMs);
-  const notice = (text: string) => context.notice(text);
-  const retries = consumer?.retries ?? null;
-  return handleAll({ feed, handler, retries, stop: signal, notice, limit, parallel, onBusy }, term);
-}

@@ -2,12 +2,13 @@
 import { setAlarm } from "../../core/alarm.ts";
 import { BlackboardError } from "../../core/errors.ts";
 import type { Feed } from "./feed.ts";
+import type { Words } from "./words.ts";
 
 /**
- * The same feed; what the store is told of a message fails with `unknown` if it takes longer than that after the end of
+ * The same feed; what the store is told of an entry fails with `unknown` if it takes longer than that after the end of
  * the term, or, begun later, in all.
  */
-export function boundedAfter(term: AbortSignal, timeoutMs: number, feed: Feed): Feed {
+export function boundedAfter(term: AbortSignal, timeoutMs: number, feed: Feed, words: Words): Feed {
   const begun = new Set<() => void>();
   const startAll = () => {
     for (const startClock of begun) startClock();
@@ -17,7 +18,7 @@ export function boundedAfter(term: AbortSignal, timeoutMs: number, feed: Feed): 
     new Promise<Result>((resolve, reject) => {
       let callOff = () => {};
       const startClock = () => {
-        callOff = setAlarm(timeoutMs, () => reject(notTold()));
+        callOff = setAlarm(timeoutMs, () => reject(notTold(words)));
       };
       if (term.aborted) startClock();
       else begun.add(startClock);
@@ -36,8 +37,8 @@ export function boundedAfter(term: AbortSignal, timeoutMs: number, feed: Feed): 
   };
 }
 
-function notTold(): BlackboardError {
-  return new BlackboardError("unknown", "the store is away and could not be told what became of a message", {
+function notTold({ entry }: Words): BlackboardError {
+  return new BlackboardError("unknown", `the store is away and could not be told what became of a ${entry}`, {
     hint: "it may be handled once more",
   });
 }

@@ -1,13 +1,13 @@
-/** Where a command's messages come from: alike, whether it follows channels or works as one of a consumer. */
+/** Where a command's messages, or changes, come from: alike, whether it follows them or works as one of a consumer. */
 import type { Blackboard } from "../../blackboard.ts";
 import type { Follower } from "../../core/backend.ts";
 import type { WaitOptions } from "../../core/board-options.ts";
-import type { Gap, Message } from "../../core/types.ts";
+import type { Entry, Gap } from "../../core/types.ts";
 import type { Wanted } from "./options.ts";
 
-/** A message to be dealt with. */
+/** A message, or a change, to be dealt with. */
 export interface Taken {
-  readonly message: Message;
+  readonly entry: Entry;
   /** How often it was handed out; `null`: it is only followed, and nobody counts. */
   readonly attempt: number | null;
 }
@@ -23,37 +23,46 @@ export interface Feed {
   close(): Promise<void>;
 }
 
-/** Resolves when no message can be missed any more. */
-export async function openFeed(
+/** Opens it. Resolves when nothing can be missed any more. */
+export type OpenFeed = (
   board: Blackboard,
-  channels: readonly string[],
-  { consumer, follow }: Pick<Wanted, "consumer" | "follow">,
+  wanted: Pick<Wanted, "consumer" | "follow">,
   waiting: WaitOptions,
-): Promise<Feed> {
-  if (consumer !== null) return board.consume(channels, { ...consumer, ...waiting });
-  const follower = board.subscribe(channels, { ...follow, ...waiting });
-  await follower.ready;
-  return feedOf(follower);
+) => Promise<Feed>;
+
+export function messagesOf(channels: readonly string[]): OpenFeed {
+  return async (board, { consumer, follow }, waiting) =>
+    consumer === null
+      ? feedOf(board.subscribe(channels, { ...follow, ...waiting }))
+      : board.consume(channels, { ...consumer, ...waiting });
 }
 
-function feedOf(follower: Follower): Feed {
-  const messages = follower[Symbol.asyncIterator]();
+export function changesOf(keys: readonly string[]): OpenFeed {
+  return async (board, { consumer, follow }, waiting) =>
+    consumer === null
+      ? feedOf(board.watch(keys, { ...follow, ...waiting }))
+      : board.consume({ keys }, { ...consumer, ...waiting });
+}
+
+async function feedOf(follower: Follower<Entry>): Promise<Feed> {
+  await follower.ready;
+  const entries = follower[Symbol.asyncIterator]();
   return {
     async next() {
-      const { done, value } = await messages.next();
-      return done ? null : { message: value, attempt: null };
+      const { done, value } = await entries.next();
+      return done ? null : { entry: value, attempt: null };
     },
     ack: async () => {},
     fail: async () => "failed",
     release: async () => {},
     async close() {
       await follower.close();
-      await messages.return?.();
+      await entries.return?.();
     },
   };
 }
 
-/** Gaps, which a callback tells of while the next message is awaited, in their places among the messages. */
+/** Gaps, which a callback tells of while the next entry is awaited, in their places among the entries. */
 export class WithGaps {
   readonly #gaps: Gap[] = [];
   #coming: Promise<Taken | null> | null = null;

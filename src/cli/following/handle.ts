@@ -1,9 +1,11 @@
-/** A command for each message: how many at once, and what becomes of messages that come meanwhile. */
+/** A command for each message, or change: how many at once, and what becomes of those that come meanwhile. */
 import { setImmediate as turn } from "node:timers/promises";
+import { nameOf } from "../../core/entry.ts";
 import type { Taken } from "./feed.ts";
 import type { OnBusy } from "./options.ts";
 import type { Term } from "./term.ts";
 import { Tries, type Trying } from "./tries.ts";
+import { counted, type Words } from "./words.ts";
 
 /** So many messages are read in a row before commands that ended, and signals, have their turn. */
 const TURN_AFTER = 256;
@@ -12,6 +14,7 @@ export interface Handling extends Trying {
   readonly limit: number;
   readonly parallel: number;
   readonly onBusy: OnBusy;
+  readonly words: Words;
 }
 
 /**
@@ -66,7 +69,7 @@ class Crowd {
   readonly #term: Term;
   readonly #tries: Tries;
   readonly #running = new Set<Promise<void>>();
-  /** With `coalesce`, each channel's newest. */
+  /** With `coalesce`, each channel's (or key's) newest. */
   readonly #waiting = new Map<string, Taken>();
   #dropped = 0;
   #failure: { readonly error: unknown } | null = null;
@@ -103,16 +106,16 @@ class Crowd {
   }
 
   #replace(taken: Taken): void {
-    const { channel } = taken.message;
-    if (this.#waiting.has(channel)) this.#dropped++;
-    this.#waiting.set(channel, taken);
+    const name = nameOf(taken.entry);
+    if (this.#waiting.has(name)) this.#dropped++;
+    this.#waiting.set(name, taken);
   }
 
   #goOn(): void {
     this.#tellDropped();
     const [next] = this.#waiting.values();
     if (next === undefined || this.#term.signal.aborted) return;
-    this.#waiting.delete(next.message.channel);
+    this.#waiting.delete(nameOf(next.entry));
     this.#start(next);
   }
 
@@ -123,8 +126,9 @@ class Crowd {
 
   #tellDropped(): void {
     if (this.#dropped === 0) return;
-    const what = this.#dropped === 1 ? "1 message was" : `${this.#dropped} messages were`;
-    this.#handling.notice(`${what} dropped while ${this.#handling.handler.name} was busy`);
+    const { words, handler, notice } = this.#handling;
+    const was = this.#dropped === 1 ? "was" : "were";
+    notice(`${counted(this.#dropped, words)} ${was} dropped while ${handler.name} was busy`);
     this.#dropped = 0;
   }
 }

@@ -1,69 +1,74 @@
-/** The options by which `subscribe` chooses what it gets and what becomes of it. */
-import {
-  type ConsumeOptions,
-  DEFAULT_RETRIES,
-  LEAST_ACK_TIMEOUT_MS,
-  type SubscribeOptions,
-} from "../../core/board-options.ts";
+/** The options by which `subscribe` and `watch` choose what they get and what becomes of it. */
+import { type ConsumeOptions, DEFAULT_RETRIES, LEAST_ACK_TIMEOUT_MS } from "../../core/board-options.ts";
 import { usageError } from "../../core/errors.ts";
+import type { WatchOptions } from "../../core/watch-options.ts";
 import type { Option } from "../command.ts";
 import type { Given } from "../given.ts";
 import { parseSince } from "./since.ts";
+import type { Words } from "./words.ts";
 
-export const SELECTION_OPTIONS: readonly Option[] = [
-  { flags: "-f, --follow", about: "go on until stopped" },
-  { flags: "-n, --count <n>", about: "exit after so many messages" },
-  { flags: "--wait <duration>", about: "exit 3 if what was asked for has not come by then" },
-  { flags: "--last <n>", about: "begin with the newest n retained messages; alone: print them and exit" },
-  {
-    flags: "--since <when>",
-    about:
-      "begin behind an id, so long ago (10m), or at a time (2026-11-22, 2026-11-22T14:00:00Z; local without zone); alone: print and exit",
-  },
-];
+export function selectionOptions({ entry }: Words): readonly Option[] {
+  return [
+    { flags: "-f, --follow", about: "go on until stopped" },
+    { flags: "-n, --count <n>", about: `exit after so many ${entry}s` },
+    { flags: "--wait <duration>", about: "exit 3 if what was asked for has not come by then" },
+    {
+      flags: "--last <n>",
+      about: `begin with the newest n retained ${entry}s; alone: print them and exit`,
+    },
+    {
+      flags: "--since <when>",
+      about:
+        "begin behind an id, so long ago (10m), or at a time (2026-11-22, 2026-11-22T14:00:00Z; local without zone); alone: print and exit",
+    },
+  ];
+}
 
-export const CONSUMER_OPTIONS: readonly Option[] = [
-  { flags: "--consumer <name>", about: "work as one of this consumer, whose position the store keeps" },
-  { flags: "--from-start", about: "a new consumer begins with what is retained (default)" },
-  { flags: "--from-now", about: "a new consumer begins with what comes from now on" },
-  {
-    flags: "--ack-timeout <duration>",
-    about: "others take over what a worker holds that shows no life for so long; default 30s",
-  },
-  {
-    flags: "--retries <n>",
-    about: "how often CMD is run again for a message before that goes to CHANNEL:failed; default 3",
-  },
-];
+export function consumerOptions({ entry, place }: Words): readonly Option[] {
+  return [
+    { flags: "--consumer <name>", about: "work as one of this consumer, whose position the store keeps" },
+    { flags: "--from-start", about: "a new consumer begins with what is retained (default)" },
+    { flags: "--from-now", about: "a new consumer begins with what comes from now on" },
+    {
+      flags: "--ack-timeout <duration>",
+      about: "others take over what a worker holds that shows no life for so long; default 30s",
+    },
+    {
+      flags: "--retries <n>",
+      about: `how often CMD is run again for a ${entry} before that goes to ${place.toUpperCase()}:failed; default 3`,
+    },
+  ];
+}
 
-export const COMMAND_OPTIONS: readonly Option[] = [
-  { flags: "--parallel <n>", about: "run up to n commands at once; default 1, which keeps the order" },
-  {
-    flags: "--on-busy <what>",
-    about:
-      "while as many as allowed run: queue what comes (default), drop it, or coalesce: keep each channel's newest",
-  },
-  {
-    flags: "--exec-timeout <duration>",
-    about: "end a command that runs longer: TERM, 5s later KILL; status 124",
-  },
-];
+export function commandOptions({ place }: Words): readonly Option[] {
+  return [
+    { flags: "--parallel <n>", about: "run up to n commands at once; default 1, which keeps the order" },
+    {
+      flags: "--on-busy <what>",
+      about: `while as many as allowed run: queue what comes (default), drop it, or coalesce: keep each ${place}'s newest`,
+    },
+    {
+      flags: "--exec-timeout <duration>",
+      about: "end a command that runs longer: TERM, 5s later KILL; status 124",
+    },
+  ];
+}
 
 const MOST_PARALLEL = 1000;
-/** Messages a worker that only prints takes from the store at once. */
+/** Messages, or changes, a worker that only prints takes from the store at once. */
 const PRINTED_AT_ONCE = 32;
 const BUSY_WAYS = ["queue", "drop", "coalesce"] as const;
 export type OnBusy = (typeof BUSY_WAYS)[number];
 
 /** What was asked for. */
 export interface Wanted {
-  /** `null`: channels are followed. */
+  /** `null`: it is followed. */
   readonly consumer: ConsumeOptions | null;
-  readonly follow: SubscribeOptions;
-  /** How many messages; `Infinity` for all that come. */
+  readonly follow: WatchOptions;
+  /** How many messages, or changes; `Infinity` for all that come. */
   readonly limit: number;
   readonly waitMs: number | undefined;
-  /** `null`: messages are printed. */
+  /** `null`: they are printed. */
   readonly command: CommandWanted | null;
 }
 
@@ -96,8 +101,9 @@ export function checkSeen({ consumer, command }: Wanted): void {
   );
 }
 
-function startOf(given: Given): Pick<SubscribeOptions, "last" | "since"> | null {
-  given.exclusive("last", "since");
+function startOf(given: Given): Pick<WatchOptions, "last" | "since" | "initial"> | null {
+  given.exclusive("last", "since", "initial");
+  if (given.flag("initial")) return { initial: true };
   const last = given.count("last", 0);
   if (last !== undefined) return { last };
   const since = given.text("since");
@@ -110,8 +116,7 @@ function consumerOf(given: Given, command: CommandWanted | null, limit: number):
     needs("--consumer NAME", given.present("fromStart", "fromNow", "ackTimeout", "retries"));
     return null;
   }
-  given.exclusive("consumer", "last");
-  given.exclusive("consumer", "since");
+  for (const other of ["last", "since", "initial"]) given.exclusive("consumer", other);
   given.exclusive("fromStart", "fromNow");
   if (command === null) needs("-- CMD", given.present("retries"));
   if (command !== null && command.onBusy !== "queue") {

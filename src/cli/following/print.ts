@@ -1,8 +1,8 @@
-/** Messages as records of output; those of a consumer are acknowledged when they are out. */
-import type { Gap, Message } from "../../core/types.ts";
+/** Messages, or changes, as records of output; those of a consumer are acknowledged when they are out. */
+import type { Entry, Gap } from "../../core/types.ts";
 import type { Row } from "../command.ts";
 import type { Feed, Taken } from "./feed.ts";
-import { gapRow } from "./messages.ts";
+import { gapRow } from "./telling.ts";
 import type { Term } from "./term.ts";
 
 /** Records on their way out, or out and not acknowledged yet, at most. */
@@ -14,7 +14,8 @@ export interface Printing {
   readonly feed: Feed;
   readonly next: () => Promise<Taken | Gap | null>;
   readonly limit: number;
-  readonly rowOf: (message: Message) => Row;
+  /** Given only what its own feed brings. */
+  rowOf(entry: Entry): Row;
   /** `null`: nothing is acknowledged. */
   readonly acks: Acks | null;
 }
@@ -40,9 +41,10 @@ async function nextOf({ next, limit, acks }: Printing, count: number): Promise<T
   return count < limit ? next() : null;
 }
 
-function rowFor(item: Taken | Gap, { rowOf, acks }: Printing): Row {
+function rowFor(item: Taken | Gap, printing: Printing): Row {
   if ("gap" in item) return gapRow(item);
-  const row = rowOf(item.message);
+  const { acks } = printing;
+  const row = printing.rowOf(item.entry);
   return acks === null ? row : { ...row, written: acks.expect(item) };
 }
 

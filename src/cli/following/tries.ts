@@ -1,12 +1,14 @@
-/** One message and its command: from the first start to the last end. */
+/** One message, or change, and its command: from the first start to the last end. */
 import { setTimeout as pause } from "node:timers/promises";
 import { formatDuration } from "../../core/duration.ts";
+import { contentOf, nameOf } from "../../core/entry.ts";
 import { failedChannelOf } from "../../core/worker.ts";
 import type { Ended, Handler } from "../handler.ts";
 import { oneLine } from "../terminal.ts";
 import type { Feed, Taken } from "./feed.ts";
-import { labelOf, variablesOf } from "./messages.ts";
+import { labelOf } from "./telling.ts";
 import type { Term } from "./term.ts";
+import { variablesOf } from "./variables.ts";
 
 /** Before the second try, in milliseconds; each further one waits four times as long, up to the most. */
 const FIRST_BACKOFF_MS = 200;
@@ -53,16 +55,16 @@ export class Tries {
     if (again === "failed") this.status = status;
     const waitMs = Math.min(FIRST_BACKOFF_MS * 4 ** ((taken.attempt ?? 1) - 1), MOST_BACKOFF_MS);
     const { handler, notice } = this.#trying;
-    notice(`${handler.name} ${reason} (${labelOf(taken.message)})${this.#whatNext(taken, again, waitMs)}`);
+    notice(`${handler.name} ${reason} (${labelOf(taken.entry)})${this.#whatNext(taken, again, waitMs)}`);
     if (again === "failed" || again === "lost") return null;
     await pause(waitMs, undefined, { signal: this.#term.signal }).catch(() => {}); // ended early
     return again;
   }
 
   async #run(taken: Taken): Promise<Ended> {
-    const { payload } = taken.message;
+    const job = { payload: contentOf(taken.entry), variables: variablesOf(taken) };
     try {
-      return await this.#trying.handler.run({ payload, variables: variablesOf(taken) });
+      return await this.#trying.handler.run(job);
     } catch (error) {
       await this.#release(taken);
       throw error;
@@ -74,10 +76,10 @@ export class Tries {
     return null;
   }
 
-  #whatNext({ message }: Taken, again: Taken | "failed" | "lost", waitMs: number): string {
+  #whatNext({ entry }: Taken, again: Taken | "failed" | "lost", waitMs: number): string {
     if (this.#trying.retries === null) return "";
     if (again === "lost") return "; another worker has taken it over";
-    if (again === "failed") return `; it has gone to ${oneLine(failedChannelOf(message.channel))}`;
+    if (again === "failed") return `; it has gone to ${oneLine(failedChannelOf(nameOf(entry)))}`;
     return `; trying again in ${formatDuration(waitMs)}`;
   }
 }

@@ -4,9 +4,11 @@
  */
 import { expect, test } from "vitest";
 import type { RawRedis } from "../../helpers/raw-redis.ts";
+import { until } from "../../helpers/until.ts";
 import { type Board, failureOf } from "../driver.ts";
 import { blackboardOf } from "../library-driver.ts";
 import type { Target } from "../target.ts";
+import { inWords } from "../wording.ts";
 
 export function foreign(target: Target): void {
   shared(target, "reads what we write, and we what it writes", async (board, client, whole) => {
@@ -83,6 +85,88 @@ export function foreign(target: Target): void {
       expect(messages.map(({ payload }) => String(payload))).toEqual(["from outside", "from inside"]);
     },
   );
+
+  shared(target, "changes keys, which watchers see once, without an author", async (board, client, whole) => {
+    const watcher = await board.watch(["*", "key"]);
+    await client.call("set", whole("key"), "a");
+    await until("its value to be read", () => watcher.seen().length === 1);
+    await client.call("append", whole("key"), "b");
+    await until("its value to be read", () => watcher.seen().length === 2);
+    await client.call("set", whole("n"), "41", "px", 60_000);
+    await client.call("incr", whole("n"));
+    await until("its value to be read", () => watcher.seen().length === 4);
+    await client.call("pexpire", whole("n"), 50_000); // no change of the value
+    await client.call("rename", whole("key"), whole("new"));
+    await client.call("del", whole("n"));
+    await client.call("set", whole("short"), "v", "px", 100);
+    await until("it to expire", () => watcher.seen().at(-1)?.event === "expired");
+    await board.set("end", "");
+    await until("the end", () => watcher.seen().at(-1)?.key === "end");
+    const seen = watcher.seen().slice(0, -1);
+    expect(seen.map(inWords).filter((text) => !/ n (41|42)| short v/.test(text))).toEqual([
+      "set key a",
+      "set key ab",
+      "del key",
+      "set new ab",
+      "del n",
+      "expired short",
+    ]);
+    expect(seen.filter(({ key, event }) => key === "n" && event === "set")).toHaveLength(2);
+    for (const change of seen) expect(change, inWords(change)).toMatchObject({ id: null, by: null });
+  });
+
+  shared(
+    target,
+    "changes nothing twice: what is ours is seen once, between theirs too",
+    async (board, client, whole) => {
+      const watcher = await board.watch(["key:*"]);
+      const writer = blackboardOf(await target.aside(board));
+      const rounds = 60;
+      await Promise.all([
+        (async () => {
+          for (let n = 0; n < rounds; n++) await writer.set(`key:${n % 3}`, `ours ${n}`);
+          await writer.del(["key:0", "key:1", "key:2"]);
+        })(),
+        (async () => {
+          for (let n = 0; n < rounds; n++) await client.call("set", whole(`key:${n % 3}`), `theirs ${n}`);
+        })(),
+      ]);
+      await writer.set("key:end", "");
+      await until("the end", () => watcher.seen().at(-1)?.key === "key:end");
+      const [ours, theirs] = [
+        watcher.seen().filter(({ id }) => id !== null),
+        watcher.seen().filter(({ id }) => id === null),
+      ];
+      const sets = Array.from({ length: rounds }, (_, n) => `set key:${n % 3} ours ${n}`);
+      expect(ours.filter(({ event }) => event === "set").map(inWords)).toEqual([...sets, "set key:end "]);
+      expect(theirs.filter(({ event }) => event === "set")).toHaveLength(rounds);
+      expect(theirs).toHaveLength(rounds);
+    },
+  );
+
+  shared(target, "is in no history, and what it wrote has no provenance", async (board, client, whole) => {
+    await board.set("key", "ours");
+    await client.call("set", whole("key"), "theirs");
+    expect((await board.history("key")).map(inWords)).toEqual(["set key ours"]);
+    expect(await board.read("key")).toMatchObject({ id: null, by: null, at: null, ttlMs: null });
+    expect(await board.list("*", { by: "tester" })).toEqual([]);
+    const initial = await board.watch(["*"], { initial: true, live: false });
+    await initial.ended;
+    expect(initial.seen()).toMatchObject([{ key: "key", id: null, by: null, isInitial: true }]);
+  });
+
+  shared(target, "wakes who waits", async (board, client, whole) => {
+    const waiting = board.wait(["key"], { value: "theirs" });
+    await until(
+      "somebody to wait",
+      async () => (await (await target.aside(board)).status()).stores[0]?.followers === 1,
+    );
+    await client.call("set", whole("key"), "not yet");
+    await client.call("set", whole("key"), "theirs");
+    expect(String((await waiting)[0]?.known?.value)).toBe("theirs");
+    await client.call("rpush", whole("list"), "a");
+    expect((await failureOf(board.wait(["list"]))).kind).toBe("conflict");
+  });
 }
 
 type Look = (board: Board, client: RawRedis, whole: (name: string) => string) => Promise<void>;

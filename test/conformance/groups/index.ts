@@ -1,5 +1,7 @@
 /** Every group of the suite. A group is a file here, its line in this list, and its name in `inventory.test.ts`. */
 import type { Target } from "../target.ts";
+import { changeConsumers } from "./change-consumers.ts";
+import { changes } from "./changes.ts";
 import { channels } from "./channels.ts";
 import { clear } from "./clear.ts";
 import { close } from "./close.ts";
@@ -9,13 +11,17 @@ import { errors } from "./errors.ts";
 import { expiry } from "./expiry.ts";
 import { foreign } from "./foreign.ts";
 import { forms } from "./forms.ts";
+import { history } from "./history.ts";
 import { incr } from "./incr.ts";
+import { initial } from "./initial.ts";
 import { keys } from "./keys.ts";
 import { names } from "./names.ts";
 import { pubsub } from "./pubsub.ts";
 import { replay } from "./replay.ts";
 import { status } from "./status.ts";
 import { values } from "./values.ts";
+import { wait } from "./wait.ts";
+import { watch } from "./watch.ts";
 
 /** Registers a group's tests with vitest, for one target. */
 export type Group = (target: Target) => void;
@@ -30,6 +36,12 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   pubsub,
   replay,
   consumers,
+  watch,
+  changes,
+  initial,
+  "change-consumers": changeConsumers,
+  wait,
+  history,
   channels,
   clear,
   status,

@@ -1,0 +1,25 @@
+/** What the workers of a consumer select: how it is heard of, and how it is read. */
+import type { AnySelection } from "../../core/types.ts";
+import { ChangeSubscription } from "./change-subscription.ts";
+import type { Followed } from "./follow.ts";
+import type { Link } from "./link.ts";
+import type { SubscriberPlace } from "./sessions.ts";
+import { Subscription } from "./subscription.ts";
+import { type RunSweep, Sweeper } from "./sweeper.ts";
+
+export interface SelectedPlace extends SubscriberPlace {
+  readonly link: Link;
+  readonly sweep: RunSweep;
+}
+
+/** A worker of changes logs what expires, like everybody who follows keys. What foreign clients do is nothing to it. */
+export function selected(place: SelectedPlace, selection: AnySelection): Followed {
+  const { layout, address, link, sweep } = place;
+  if ("channels" in selection) {
+    return { source: new Subscription(layout, address.db, selection), begun: async () => {} };
+  }
+  const asides = { onDue: (ms: number) => sweeper.expect(ms), onGone: null };
+  const source = new ChangeSubscription(layout, address.db, selection, asides);
+  const sweeper = new Sweeper(link, sweep, source);
+  return { source, begun: (session, signal) => sweeper.begin(session, signal) };
+}

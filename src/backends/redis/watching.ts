@@ -1,0 +1,76 @@
+/** Following keys: what a follower of changes does beside listening and reading the log. */
+import type { FollowState, KeySelection } from "../../core/types.ts";
+import { ChangeSubscription } from "./change-subscription.ts";
+import type { Deadline } from "./deadline.ts";
+import { RefusedError } from "./errors.ts";
+import type { Followed } from "./follow.ts";
+import { lacking } from "./keyspace-events.ts";
+import type { Layout } from "./layout.ts";
+import type { Link } from "./link.ts";
+import type { Session } from "./session.ts";
+import { type RunSweep, Sweeper } from "./sweeper.ts";
+
+export interface WatchPlace {
+  readonly layout: Layout;
+  readonly database: number;
+  readonly link: Link;
+  readonly sweep: RunSweep;
+  /** Runs the script `PROBE`. */
+  readonly probe: (deadline: Deadline) => Promise<unknown>;
+}
+
+/** What the server must tell of, by the letters of its setting. */
+const WANTED: ReadonlyArray<readonly [event: string, letter: string]> = [
+  ["set", "$"],
+  ["del", "g"],
+];
+
+export class Watching implements Followed {
+  readonly source: ChangeSubscription;
+  readonly #place: WatchPlace;
+  readonly #sweeper: Sweeper;
+  readonly #onState: (state: FollowState) => void;
+  #hasTold = false;
+
+  constructor(place: WatchPlace, selection: KeySelection, onState: (state: FollowState) => void) {
+    this.#place = place;
+    this.#onState = onState;
+    const asides = {
+      onDue: (ms: number) => this.#sweeper.expect(ms),
+      onGone: (key: string) => this.#sweeper.ask(key),
+    };
+    this.source = new ChangeSubscription(place.layout, place.database, selection, asides);
+    this.#sweeper = new Sweeper(place.link, place.sweep, this.source);
+  }
+
+  /** A server that takes no writes can be followed all the same. */
+  readonly begun = async (session: Session, signal: AbortSignal): Promise<void> => {
+    try {
+      await Promise.all([this.#sweeper.begin(session, signal), this.#listen(session, signal)]);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      this.#tell(error.message);
+    }
+  };
+
+  /** Finds out whether the server tells what foreign clients do: by doing something, for not everybody may ask for its settings. */
+  async #listen(session: Session, signal: AbortSignal): Promise<void> {
+    const { link, probe } = this.#place;
+    await probe(link.deadline(signal));
+    await session.settled(link.deadline(signal));
+    const missing = WANTED.filter(([event]) => !this.source.told.has(event)).map(([, letter]) => letter);
+    if (missing.length > 0) this.#tell(lacking(`K${missing.join("")}`));
+  }
+
+  #tell(reason: string): void {
+    if (this.#hasTold) return;
+    this.#hasTold = true;
+    this.#onState({ state: "partial", store: "redis", reason });
+  }
+}
+
+/** The server is there, and does not do it. */
+function isRefused(error: unknown): error is RefusedError {
+  if (!(error instanceof RefusedError)) return false;
+  return error.kind === "config" || error.kind === "unavailable";
+}
