@@ -65,13 +65,13 @@ async function begin(
 
 /** The selected keys that are there, each once. */
 async function* presentIn(store: Backend, { keys, patterns }: KeySelection): AsyncGenerator<Reading> {
-  const exact = [...new Set(keys)];
-  yield* readingsOf(store, exact);
-  const before: Matcher[] = [(name) => exact.some((key) => encodeName(key).equals(name))];
+  const exact = new Set(keys);
+  yield* readingsOf(store, [...exact]);
+  const before: Matcher[] = [];
   for (const pattern of new Set(patterns)) {
     for await (const batch of store.keys(pattern)) {
-      const fresh = batch.filter((key) => !before.some((matches) => matches(encodeName(key))));
-      yield* readingsOf(store, fresh);
+      const isFresh = (key: string) => !exact.has(key) && !before.some((matches) => matches(encodeName(key)));
+      yield* readingsOf(store, batch.filter(isFresh));
     }
     before.push(compileGlob(pattern));
   }

@@ -15,8 +15,11 @@ import type { Change, ChangeEvent, KeySelection } from "../../core/types.ts";
 import { CHANGES, changeOf, changePattern, isOwn, keyspaceOf, type Layout } from "./layout.ts";
 import type { Delivery, Fields, Source } from "./subscription.ts";
 
-/** What the server tells that leaves value and existence alone, and what means that a key is gone. Everything else wrote it. */
-const SILENT = new Set(["expire", "persist", "new"]);
+/**
+ * What the server tells that leaves value and existence alone, or tells beside something else; and what means that a key is gone. Everything
+ * else wrote it.
+ */
+const SILENT = new Set(["expire", "persist", "new", "keymiss", "overwritten", "type_changed"]);
 const GONE = new Set(["del", "rename_from", "move_from", "evicted"]);
 
 /** What is heard beside changes. */
