@@ -44,7 +44,7 @@ wait "$worker"
 
 say "4. What the board knows now: who wrote what, how large, for how long"
 show keys --long
-show get result:release-1.4
+show wait result:release-1.4 --wait 20s
 show get jobs:done
 show ttl agent:worker:state
 
@@ -80,4 +80,7 @@ done
 say "9. The namespace of the agents is cleared; the results stay"
 show clear 'agent:*' --yes
 show keys
+
+say "10. What happened to the job's result, and who did it"
+show history result:release-1.4
 printf '\nDone. The board was one file, board.db, in a directory that is gone now.\n'

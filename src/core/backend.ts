@@ -125,7 +125,7 @@ export interface Backend {
    * change of any key), or at the end of what was read from the log if there is none. `{ last }` asks for nothing that was dropped.
    *
    * While keys are followed live, an expiry is logged within a second of its time, once, however many follow, although nobody reads the
-   * key. A `set` whose value is not in the log comes without it (`value: null`); the board fetches it by `read`. A foreign client's changes come only where
+   * key; what is overdue when following begins, or changes are replayed, is logged first. A `set` whose value is not in the log comes without it (`value: null`); the board fetches it by `read`. A foreign client's changes come only where
    * the server tells of them (else `onState` says `partial`), without a value, and not those made while the store was away.
    */
   follow<Of extends AnySelection>(selection: Of, options: FollowOptions): Follower<EntryOf<Of> | Gap>;
@@ -133,7 +133,7 @@ export interface Backend {
   /**
    * Joins the workers of the consumer of this name, and makes the consumer if it is new. See `worker.ts`. Each channel
    * has a position of its own; a channel the consumer has not read yet is read from where the consumer began.
-   * A consumer of changes has one position among the changes of all keys, and all of its workers the same selection: another one is
+   * A consumer of changes has one position among the changes of all keys, and all of its workers the same selection (in whatever order): another one is
    * refused (`conflict`) while one of them lives. So is a consumer's change between messages and changes, always.
    * No messages, or no changes, are kept at all (`history.messagesPerChannel` or `history.changes` is 0): `config`.
    */

@@ -1,12 +1,20 @@
 /** A selection as both stores keep it, for other processes to read: one line of JSON. */
 import type { AnySelection } from "./types.ts";
 
-/** Lone surrogates of names that are not UTF-8 come through JSON as they are. */
+/**
+ * The same keys are the same text, in whatever order they were given. Lone surrogates of names that are not UTF-8 come through JSON as
+ * they are.
+ */
 export function writeSelection(selection: AnySelection): string {
-  const { patterns } = selection;
-  return JSON.stringify(
-    "keys" in selection ? { keys: selection.keys, patterns } : { channels: selection.channels, patterns },
-  );
+  if ("channels" in selection) {
+    const { channels, patterns } = selection;
+    return JSON.stringify({ channels, patterns });
+  }
+  return JSON.stringify({ keys: inOrder(selection.keys), patterns: inOrder(selection.patterns) });
+}
+
+function inOrder(names: readonly string[]): string[] {
+  return [...new Set(names)].sort();
 }
 
 /** `null` for anything that `writeSelection` cannot have made. More than the selection may stand in the text. */

@@ -41,8 +41,8 @@ export interface Worker<Item extends Entry = Message> {
    * acknowledged or given back, it is handed nothing newer of that channel, and `onState` tells that it is `waiting`.
    * This ends, for good, in a channel where nobody else holds anything, and everywhere once another worker is there.
    *
-   * A `Gap` stands before the first message behind it, or for a
-   * message taken over that retention has dropped meanwhile. One call at a time.
+   * A `Gap` stands before the first message behind it, or for a message taken over that retention has dropped meanwhile; one of changes
+   * may come alone, for what is behind it need not be selected. One call at a time.
    * @throws BlackboardError `conflict` if the consumer was deleted
    */
   take(most: number, signal: AbortSignal): Promise<ReadonlyArray<Delivery<Item> | Gap>>;
@@ -78,6 +78,21 @@ export function checkKept(
   if (kept > 0) return;
   throw new BlackboardError("config", `a consumer needs ${what} that are kept, and none are`, {
     hint: `set blackboard.history.${setting} to more than 0`,
+  });
+}
+
+/** A worker may not join, or not go on. */
+export function watchesOtherKeys(consumer: string): BlackboardError {
+  return new BlackboardError("conflict", `the consumer ${consumer} watches other keys`, {
+    hint: "choose another name, or end its workers first",
+  });
+}
+
+/** @param wanted of another kind than the consumer is */
+export function isOfOtherKind(consumer: string, wanted: AnySelection): BlackboardError {
+  const what = "keys" in wanted ? "follows messages" : "watches keys";
+  return new BlackboardError("conflict", `the consumer ${consumer} ${what}`, {
+    hint: "choose another name, or delete it",
   });
 }
 

@@ -6,7 +6,6 @@ import { until } from "../helpers/until.ts";
 import {
   all,
   bytes,
-  channels,
   cleanUp,
   events,
   keys,
@@ -121,6 +120,19 @@ describe("a watcher", () => {
     expect(query(path, "SELECT 1 FROM log")).toHaveLength(5);
   });
 
+  test("of rare keys holds up nothing that it has passed", async () => {
+    const path = newPath();
+    const backend = await open(path, { history: { messagesPerChannel: 5, changes: 5, maxAgeMs: 60_000 } });
+    const follower = backend.follow(keys("t:rare"), LIVE);
+    const waiting = takeAny(follower[Symbol.asyncIterator](), 1);
+    await follower.ready;
+    for (let i = 0; i < 300; i++) await set(backend, "t:often", String(i));
+    expect(query(path, "SELECT 1 FROM log")).toHaveLength(300);
+    await until("they are gone", () => query(path, "SELECT 1 FROM log").length === 5, 3000);
+    await set(backend, "t:rare", "v");
+    expect(events(await waiting)).toEqual(["set t:rare v"]);
+  });
+
   test("that is far behind is dropped for, and told", async () => {
     const path = newPath();
     const backend = await open(path, { history: { messagesPerChannel: 5, changes: 5, maxAgeMs: 60_000 } });
@@ -143,7 +155,7 @@ describe("a watcher", () => {
   test("is not waited for by messages, nor a listener by changes", async () => {
     const path = newPath();
     const backend = await open(path, { history: { messagesPerChannel: 5, changes: 5, maxAgeMs: 60_000 } });
-    const listener = backend.follow(channels("t:c"), LIVE);
+    const listener = backend.follow({ channels: [], patterns: ["*", "\0*"] }, LIVE);
     await listener.ready;
     for (let i = 0; i < 20; i++) await set(backend, "t:k", "v");
     expect(query(path, "SELECT 1 FROM log")).toHaveLength(5);

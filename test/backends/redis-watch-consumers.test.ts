@@ -14,6 +14,7 @@ import {
   work,
   workOnKeys,
 } from "./redis-consumer-world.ts";
+import { cuttableLine } from "./redis-world.ts";
 
 const ROOT = "timmy-bb:{timmy}:";
 const STREAM = `${ROOT}changes`;
@@ -307,16 +308,20 @@ describe("one consumer", () => {
   });
 
   test("ends workers that were away when it was joined with another selection", async () => {
-    const { worker } = await workOnKeys(store, A);
-    await server.cli("client", "kill", "type", "pubsub"); // and before it is back:
-    const consumers = `{"start":0,"born":1,"keys":["timmy:b"],"patterns":[]}`;
-    await server.cli("hset", `${ROOT}consumers`, "team", consumers);
     await write("a", 1);
+    const line = await cuttableLine(server.port);
+    const away = await workOnKeys(await openBoard(`redis://127.0.0.1:${line.port}`), A);
+    line.cut();
+    await until("it noticed", () => away.states.length === 1);
+    const other = { keys: ["timmy:b"] };
+    const join = () => workOnKeys(store, other).catch(() => null); // until the server has noticed, too
+    const { take } = await until("it is joined", join);
+    line.mend();
     const message = "the consumer team watches other keys";
-    await expect(within("the end", worker.take(1, NEVER))).rejects.toMatchObject({
-      kind: "conflict",
-      message,
-    });
+    const ended = within("the end", away.worker.take(1, NEVER));
+    await expect(ended).rejects.toMatchObject({ kind: "conflict", message });
+    await write("b", 1);
+    expect(shownChanges(deliveries(await take()))).toEqual(["set b 0 1"]);
   });
 
   test("ends with conflict when it is deleted, and begins anew", async () => {

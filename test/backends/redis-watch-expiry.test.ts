@@ -87,3 +87,11 @@ test("what expired while no one followed is logged when one comes, and not befor
   const { words } = await watch(store, { patterns: ["k*"] });
   expect(await words(1)).toEqual(["expired k1 -"]);
 });
+
+test("what is overdue is logged before changes are replayed", async () => {
+  const store = await openBoard(server.url);
+  await set(store, "k1", "1", 30);
+  await until("it to be gone", async () => (await server.cli("exists", "timmy:k1")) === "0");
+  const { words } = await watch(store, { patterns: ["k*"] }, { from: { last: Infinity }, live: false });
+  expect(await words(9)).toEqual(["set k1 1 me", "expired k1 -"]);
+});

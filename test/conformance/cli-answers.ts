@@ -54,6 +54,12 @@ export function answerOf(ended: Ended): Answer {
   return { exit, rows: parseLines(stdout), told: stdout.toString("utf8") };
 }
 
+/** For a call that may tell that its store was away: the same without notices. */
+export function withoutNotices(ended: Ended): Ended {
+  const rows = parseLines(Buffer.from(ended.stderr)).filter(({ notice }) => typeof notice !== "string");
+  return { ...ended, stderr: rows.map((row) => `${JSON.stringify(row)}\n`).join("") };
+}
+
 /** The error on stderr: one line, its kind leading to the very exit. */
 export function failureIn({ stdout, stderr, exitCode, signal }: Ended): Failure {
   if (exitCode === null) throw new Error(`killed by ${signal}: ${stderr}`);

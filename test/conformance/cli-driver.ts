@@ -18,6 +18,7 @@ import {
   one,
   publishedIn,
   sameName,
+  withoutNotices,
 } from "./cli-answers.ts";
 import { MISUSES } from "./cli-misuses.ts";
 import { PlainCli } from "./cli-plain.ts";
@@ -166,14 +167,17 @@ class CliBoard implements Board {
   }
 
   async wait(keys: readonly string[], options: WaitOptions = {}): Promise<Found[]> {
-    const { exit, rows } = await this.#call(["wait", ...waitWords(options)], keys);
+    const words = ["wait", ...waitWords(options), ...this.#globals, "--", ...keys];
+    const { exit, rows } = answerOf(withoutNotices(await runCli(words, callOptions(this.settings))));
     if (exit === "absent") throw new Error("a wait has no answer `absent`");
     return rows.map((row) => ({ key: nameIn(row, "key"), known: knownIn(row) }));
   }
 
   async history(key: string, from: Pick<FollowOptions, "last" | "since"> = {}) {
     const { exit, rows } = await this.#call(["history", ...fromWords(from)], [key]);
-    return exit === "absent" ? none(rows, []) : rows.map(changeItemIn);
+    const items = rows.map(changeItemIn);
+    if ((exit === "absent") !== items.every((item) => "gap" in item)) throw new Error(`exit ${exit}`);
+    return items;
   }
 
   async consumers() {

@@ -62,7 +62,6 @@ export const MISUSES: readonly (readonly string[])[] = [
   ["history", "key", "key"],
   ["history", "key", "--last", "1", "--since", "1h"],
   ["history", "key", "--since", "secret"],
-  ["keys", "--by", ""],
   ["consumers", "secret"],
   ["consumers", "show"],
   ["consumers", "delete"],

@@ -24,7 +24,7 @@ export function waitWords({ until, value, since, any, waitMs }: WaitOptions): st
     ...(value === undefined ? [] : [`--value=${valueWord(value)}`]),
     ...fromWords(since === undefined ? {} : { since }),
     ...(any ? ["--any"] : []),
-    ...(waitMs === undefined ? [] : [`--wait=${waitMs}ms`]),
+    ...(waitMs === undefined ? [] : [waitMs === 0 ? "--wait=0" : `--wait=${waitMs}ms`]),
   ];
 }
 

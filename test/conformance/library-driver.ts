@@ -37,7 +37,7 @@ export async function openLibraryBoard(settings: BoardSettings): Promise<Board> 
     config: place.config,
     ...(place.url === undefined ? {} : { url: place.url }),
     ...(place.password === undefined ? {} : { password: place.password }),
-    ...(place.dataDir === undefined ? {} : { dataDir: place.dataDir }),
+    dataDir: place.dataDir ?? `${place.home}/none`, // not this machine's, of which redis boards tell, too
     ...rest,
     onNotice: (notice) => {
       throw new Error(`unexpected notice: ${notice}`);

@@ -79,6 +79,11 @@ export class Target {
     return this.name === "redis-cli" ? items.filter((_, index) => index % 3 === 0) : items;
   }
 
+  /** The same for what the form cannot get wrong by itself: the command gets only the first. */
+  few<Item>(items: readonly Item[]): readonly Item[] {
+    return this.form === "library" ? items : items.slice(0, 1);
+  }
+
   /** A prefix nobody has used. */
   freshPrefix(): string {
     return `t${process.pid}-${++this.#count}`;

@@ -1,7 +1,7 @@
 /** Who may join a consumer: it is of messages or of changes for ever, and all of its living workers watch the same keys. */
-import { BlackboardError } from "../../core/errors.ts";
 import { writeSelection } from "../../core/selection.ts";
 import type { AnySelection } from "../../core/types.ts";
+import { isOfOtherKind, watchesOtherKeys } from "../../core/worker.ts";
 import type { Board } from "./board.ts";
 import { numberIn, type Row, textIn } from "./cells.ts";
 import { compileSelection, readSelection } from "./selection.ts";
@@ -20,36 +20,13 @@ export function admit(board: Board, name: string, selection: AnySelection): void
   const row = board.db.get(KNOWN, board.prefix, name);
   if (row === undefined) return;
   const known = readSelection(textIn(row, "selection"));
-  if ("keys" in known !== "keys" in selection) throw otherKind(name, known);
+  if ("keys" in known !== "keys" in selection) throw isOfOtherKind(name, selection);
   if (!("keys" in selection) || writeSelection(known) === writeSelection(selection)) return;
   const consumer = numberIn(row, "id");
-  if (board.registry.live().some(({ worker }) => worker?.consumer === consumer)) throw otherKeys(name);
+  if (board.registry.live().some(({ worker }) => worker?.consumer === consumer)) throw watchesOtherKeys(name);
   const { hasEntry } = compileSelection(selection);
   const isOver = (pending: Row) => !hasEntry(pending);
   for (const pending of board.db.all(PENDING, consumer).filter(isOver)) {
     board.db.run(DONE, consumer, numberIn(pending, "n"));
   }
-}
-
-/** The same keys in the same words, in whatever order they were given. */
-export function inOrder(selection: AnySelection): AnySelection {
-  if (!("keys" in selection)) return selection;
-  return { keys: ordered(selection.keys), patterns: ordered(selection.patterns) };
-}
-
-export function otherKeys(name: string): BlackboardError {
-  return new BlackboardError("conflict", `the consumer ${name} watches other keys`, {
-    hint: "choose another name, or end its workers first",
-  });
-}
-
-function otherKind(name: string, known: AnySelection): BlackboardError {
-  const what = "keys" in known ? "watches keys" : "follows messages";
-  return new BlackboardError("conflict", `the consumer ${name} ${what}`, {
-    hint: "choose another name, or delete it",
-  });
-}
-
-function ordered(names: readonly string[]): readonly string[] {
-  return [...new Set(names)].sort();
 }

@@ -14,6 +14,7 @@ import {
   type Entry,
   isOfKeys,
   type Stream,
+  slackOf,
 } from "./log.ts";
 import { Registry } from "./registry.ts";
 import { markUnsynced } from "./unsynced.ts";
@@ -45,6 +46,8 @@ export class Board {
   readonly settings: Settings;
   /** Who follows: retention waits for them. */
   readonly registry: Registry;
+  /** How many changes were kept when they could not be dropped because somebody had not read them. */
+  #keptWhenAsked = Number.POSITIVE_INFINITY;
 
   constructor(db: Database, settings: Settings) {
     this.db = db;
@@ -103,10 +106,19 @@ export class Board {
     return msToNumber(Math.max(0, now - this.settings.history.maxAgeMs));
   }
 
-  /** Who watches is asked for only when there is something to drop, so that most writes need not. */
+  /**
+   * Who watches is asked for only when there is something to drop, and, while somebody is behind, not at each write: with a
+   * hundred watchers that takes longer than the write.
+   */
   #dropChanges(stream: Stream): void {
-    const readByAll = () => this.registry.audience(CHANGES).readByAll;
-    dropOverLimit(this.db, stream, this.settings.history.changes, readByAll);
+    const limit = this.settings.history.changes;
+    const sinceAsked = stream.kept - this.#keptWhenAsked;
+    if (sinceAsked > 0 && sinceAsked <= slackOf(limit)) return;
+    dropOverLimit(this.db, stream, limit, () => {
+      const { readByAll } = this.registry.audience(CHANGES);
+      this.#keptWhenAsked = stream.oldest > readByAll ? stream.kept : Number.POSITIVE_INFINITY;
+      return readByAll;
+    });
   }
 
   #clearExpired(now: number): void {

@@ -4,7 +4,7 @@ import { numberToId } from "../../core/ids.ts";
 import { writeSelection } from "../../core/selection.ts";
 import type { AnySelection, ConsumerChannel, ConsumerFacts, WorkerFacts } from "../../core/types.ts";
 import { checkKept, type WorkerOptions } from "../../core/worker.ts";
-import { admit, inOrder } from "./admission.ts";
+import { admit } from "./admission.ts";
 import type { Board } from "./board.ts";
 import { bytesIn, numberIn, orNull, type Row, textIn } from "./cells.ts";
 import type { Channels } from "./channels.ts";
@@ -56,7 +56,7 @@ export class Consumers {
     const companion = "keys" in selection ? this.#expiries.watch(fail) : null;
     const waker = new Waker(this.#board.db.path, companion);
     try {
-      const joined = this.#board.db.write(() => this.#join(name, inOrder(selection), options));
+      const joined = this.#board.db.write(() => this.#join(name, selection, options));
       const { onState } = options;
       const around = { board: this.#board, channels: this.#channels, waker, onState };
       const onEnd = () => this.#workers.delete(worker);

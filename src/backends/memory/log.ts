@@ -126,13 +126,18 @@ function addRow(db: Database, n: number, stream: number, entry: Entry): void {
   db.run(APPEND, n, stream, kind, unsynced, entry.author, size, entry.name, bytes, isKept ? 1 : 0, failure);
 }
 
+/** How many entries over its limit a stream may be before it is worth dropping any. */
+export function slackOf(limit: number): number {
+  return Math.min(limit * SLACK, DROPPED_AT_ONCE / 2);
+}
+
 /**
  * Drops the oldest entries of a stream over its limit.
  * @param askReadByAll up to where every live follower has read, for what is newer waits for them; asked only if there is something to drop
  */
 export function dropOverLimit(db: Database, stream: Stream, limit: number, askReadByAll: () => number): void {
   const excess = stream.kept - limit;
-  if (excess <= Math.min(limit * SLACK, DROPPED_AT_ONCE / 2)) return;
+  if (excess <= slackOf(limit)) return;
   const isForced = excess > HELD_ENTRIES;
   const upTo = isForced ? Number.MAX_SAFE_INTEGER : askReadByAll();
   if (stream.oldest <= upTo) drop(db, stream.id, upTo, excess, isForced);

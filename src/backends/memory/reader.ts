@@ -1,5 +1,4 @@
 /** Reading entries from the log, in order, from a position onwards, and noticing what is missing. */
-import { MAX_LOGGED_VALUE_BYTES } from "../../core/backend.ts";
 import { contentOf, isGap } from "../../core/entry.ts";
 import type { Entry, Gap } from "../../core/types.ts";
 import { bytesIn, numberIn, type Row } from "./cells.ts";
@@ -18,11 +17,9 @@ const IS_WHOLE =
   "(SELECT forced FROM counter) <= ?1 AND EXISTS (SELECT 1 FROM followers WHERE id = ?2) AS whole";
 /** Payloads and values up to 4 KiB come with their page, which is thus 1 MiB at most; a larger one when it is its turn. */
 const PAGE_BYTES = 4096;
-const IS_WITH_PAGE = `(kind <> 'message') = ?4 AND size <= ${PAGE_BYTES}`;
-const PAGE = `SELECT n, stream, unsynced, kind, author, size, name,
-  CASE WHEN ${IS_WITH_PAGE} THEN data END AS data,
-  CASE WHEN ${IS_WITH_PAGE} THEN failure END AS failure, ${IS_WHOLE}
-  FROM log WHERE n > ?1 AND n <= ?3 ORDER BY n LIMIT ${PAGE_ROWS}`;
+const PAGE = `SELECT n, stream, unsynced, kind, author, size, name, failure,
+  CASE WHEN size <= ${PAGE_BYTES} THEN data END AS data, ${IS_WHOLE}
+  FROM log WHERE n > ?1 AND n <= ?3 AND (kind <> 'message') = ?4 ORDER BY n LIMIT ${PAGE_ROWS}`;
 const LARGE = `SELECT ${COLUMNS} FROM log WHERE n = ?`;
 const DROPPED = "SELECT id, channel, dropped FROM streams WHERE dropped > ?";
 const UNREAD = "SELECT id, channel, last FROM streams WHERE last > ?";
@@ -39,6 +36,8 @@ export class Reader {
   #page: readonly Row[] = [];
   #at = 0;
   #hasRead = false;
+  /** The newest entry of any kind when the page was read. */
+  #newest = 0;
   /** Nothing newer was there when the page was read. */
   #isLastPage = false;
   /** The row in the registry that retention waits for; 0: there is none. */
@@ -106,7 +105,9 @@ export class Reader {
       const item = this.#take(row);
       if (item !== null) return item;
     }
-    return this.#isLastPage ? this.#losses.atEnd() : null;
+    if (!this.#isLastPage) return null;
+    this.#position = Math.max(this.#position, this.#newest); // past what is not of the page's kind
+    return this.#losses.atEnd();
   }
 
   /** Takes what comes next into memory, as much as may be: the file is let go of. */
@@ -143,6 +144,7 @@ export class Reader {
   /** The streams' names are looked up at once: a stream that loses its last entry may be forgotten. */
   #rows(): readonly Row[] {
     const ofKeys = this.#streams.areOfKeys ? 1 : 0;
+    this.#newest = Math.min(lastNumber(this.#db), this.#end); // before the page: what is logged meanwhile is behind it
     const rows = this.#db.all(PAGE, this.#position, this.#row, this.#end, ofKeys);
     this.#hasRead = false;
     for (const row of rows) {
@@ -187,8 +189,7 @@ export class Reader {
 
   #entryIn(row: Row, n: number, channel: Buffer): Entry | null {
     if (!this.#streams.hasEntry(row)) return null;
-    const size = numberIn(row, "size");
-    const isWhole = size <= PAGE_BYTES || (this.#streams.areOfKeys && size > MAX_LOGGED_VALUE_BYTES);
+    const isWhole = numberIn(row, "size") <= PAGE_BYTES;
     const whole = isWhole ? row : this.#db.read(() => this.#db.get(LARGE, n));
     if (whole !== undefined) return toEntry(n, channel, whole);
     this.#losses.note({ stream: numberIn(row, "stream"), channel, upTo: n });

@@ -23,7 +23,8 @@ const APPLICATION_ID = 0x74626231;
  *   the worker's name; all others NULL.
  * counter: `last` number drawn, unless the log has a greater one; `forced` is the newest entry dropped although a live follower might want it.
  * consumers: `start` is the first number that a new consumer did not want any more, `selection` the last one used.
- * positions: `delivered` is the newest entry of the stream that was handed to a worker of the consumer; without a row, none newer than `start` was.
+ * positions: `delivered` is the newest entry of the stream that was handed to a worker of the consumer, or was passed because its key is
+ *   not selected; without a row, none newer than `start` was.
  * pending: what was handed out and is not done. `worker` is the holder's name, '' if it was given back; from `due` on others may take it over.
  * AUTOINCREMENT where ids are remembered across transactions and must never come back as something else.
  */

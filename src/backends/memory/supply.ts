@@ -1,8 +1,7 @@
 /** What there is for a worker: first what others left, then what is new. */
 import { BlackboardError } from "../../core/errors.ts";
 import type { Entry, Gap } from "../../core/types.ts";
-import type { Delivery } from "../../core/worker.ts";
-import { otherKeys } from "./admission.ts";
+import { type Delivery, watchesOtherKeys } from "../../core/worker.ts";
 import type { Board } from "./board.ts";
 import type { Desk } from "./desk.ts";
 import { Leftovers, type Lost } from "./leftovers.ts";
@@ -78,6 +77,6 @@ export class Supply {
     const { name } = this.#desk.member;
     const standing = this.#desk.standing();
     if (standing === "deleted") throw new BlackboardError("conflict", `the consumer ${name} was deleted`);
-    if (standing === "replaced") throw otherKeys(name);
+    if (standing === "replaced") throw watchesOtherKeys(name);
   }
 }

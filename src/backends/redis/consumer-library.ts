@@ -6,6 +6,7 @@
  * All get, behind the board's header, ARGV[6] the consumer. A *member* is a worker's name in the groups,
  * `<agent>#<8 hex digits>:<its ack timeout in ms>`; what was given back is held by the member `released`.
  */
+import { STREAM_OF } from "./script-library.ts";
 import { type Script, script } from "./scripts.ts";
 
 /** Holds what was given back. No worker has this name. */
@@ -16,11 +17,7 @@ local consumer = ARGV[6]
 local consumers = root .. 'consumers'              -- hash: name -> {"start":<number>,"born":<number>,<selection>
 local positions = root .. 'positions:' .. consumer -- hash: channel -> number of the last entry handed out
 
--- the empty name stands for the changes
-local function stream_of(channel)
-  return channel == '' and root .. 'changes' or root .. 'channel:' .. channel
-end
-
+${STREAM_OF}
 local function number_of(entry)
   local ms, rest = string.match(entry, '^(%d+)-(%d+)$')
   return tonumber(ms) * 1024 + tonumber(rest)

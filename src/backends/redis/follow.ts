@@ -23,8 +23,8 @@ export type FollowPlace = SubscriberPlace & HistoryPlace;
 /** What is followed. */
 export interface Followed {
   readonly source: Source;
-  /** Called for each session once it has begun, before the log is read; what it returns ends that. */
-  readonly begun: (session: Session, signal: AbortSignal) => Promise<void>;
+  /** Called before the log is read: for each session once it has begun; and, with none, for a replay. */
+  readonly begun: (session: Session | null, signal: AbortSignal) => Promise<void>;
 }
 
 export interface FollowStart extends FollowOptions {
@@ -96,6 +96,7 @@ export class RedisFollower implements Follower<Entry | Gap> {
   async #replay(): Promise<void> {
     const { signal } = this.#stop;
     this.#place.link.checkOpen();
+    await this.#followed.begun(null, signal);
     const moment = await this.#history.moment(0, signal);
     this.#resolveReady();
     await this.#locate(beginAt(moment, this.#begunAt, false), signal);

@@ -1,6 +1,6 @@
 /**
  * How many entries a worker asks for to find as many as are wanted. Of all changes it may select few, or none, and sees only what it was
- * handed: so it asks for more as long as it finds nothing, and for less when it has found more than is wanted and must give that back.
+ * handed: so it asks for more as long as it finds nothing, and for less once it has found more than is wanted and must give that back.
  */
 import type { Gap } from "../../core/types.ts";
 
@@ -18,7 +18,8 @@ export class Reach {
   /** What was handed out, and what of it was found to be selected. */
   learn(handed: ReadonlyArray<object | Gap>, found: ReadonlyArray<object | Gap>, most: number): void {
     const count = countOf(found);
-    if (count === 0 && countOf(handed) > 0) this.#times = Math.min(this.#times * 2, MOST);
+    const isAll = countOf(handed) < this.entriesFor(most); // that there was
+    if (count === 0 && !isAll) this.#times = Math.min(this.#times * 2, MOST);
     if (count > most) this.#times = Math.max(Math.floor(this.#times / 2), 1);
   }
 }

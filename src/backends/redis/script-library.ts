@@ -40,12 +40,15 @@ local function next_number()
 end
 `;
 
-/** Appending to a log: a channel's, or that of all changes, which counts as the channel without a name. */
-const LOGGING = `
+/** The key of a channel's log; the changes count as the channel without a name. */
+export const STREAM_OF = `
 local function stream_of(channel)
   return channel == '' and root .. 'changes' or root .. 'channel:' .. channel
 end
+`;
 
+/** Appending to a log: a channel's, or that of all changes. */
+const LOGGING = `${STREAM_OF}
 -- each entry names the one before it, so that a reader sees whether something went between
 local function append(channel, kept, number, fields)
   local channels, stream = root .. 'channels', stream_of(channel)

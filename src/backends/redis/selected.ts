@@ -2,13 +2,11 @@
 import type { AnySelection } from "../../core/types.ts";
 import { ChangeSubscription } from "./change-subscription.ts";
 import type { Followed } from "./follow.ts";
-import type { Link } from "./link.ts";
 import type { SubscriberPlace } from "./sessions.ts";
 import { Subscription } from "./subscription.ts";
 import { type RunSweep, Sweeper } from "./sweeper.ts";
 
 export interface SelectedPlace extends SubscriberPlace {
-  readonly link: Link;
   readonly sweep: RunSweep;
 }
 
@@ -21,5 +19,10 @@ export function selected(place: SelectedPlace, selection: AnySelection): Followe
   const asides = { onDue: (ms: number) => sweeper.expect(ms), onGone: null };
   const source = new ChangeSubscription(layout, address.db, selection, asides);
   const sweeper = new Sweeper(link, sweep, source);
-  return { source, begun: (session, signal) => sweeper.begin(session, signal) };
+  return {
+    source,
+    begun: async (session, signal) => {
+      if (session !== null) await sweeper.begin(session, signal);
+    },
+  };
 }

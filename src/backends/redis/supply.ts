@@ -3,6 +3,7 @@
  * One thing at a time, so that what an answer on its way has handed out is not taken for something nobody knows of.
  */
 import { idToNumber } from "../../core/ids.ts";
+import { writeSelection } from "../../core/selection.ts";
 import type { Entry, Gap } from "../../core/types.ts";
 import type { Delivery, WorkerOptions } from "../../core/worker.ts";
 import type { Acks } from "./acks.ts";
@@ -13,7 +14,7 @@ import type { Deadline } from "./deadline.ts";
 import { Holdings, type Place, placeOf } from "./holdings.ts";
 import { CHANGES, type Layout } from "./layout.ts";
 import type { Effect, Link } from "./link.ts";
-import { ending, type Membership, refusal, selectionOf } from "./membership.ts";
+import { ending, type Membership, refusal } from "./membership.ts";
 import { endOf, Reach } from "./reach.ts";
 import { asList, asNumber, asText, type Reply } from "./replies.ts";
 import type { Script } from "./scripts.ts";
@@ -93,7 +94,7 @@ export class Supply {
 
   /** Makes the consumer, if it is not there. @throws BlackboardError `conflict` if it is another's */
   async join(begin: WorkerOptions["begin"], deadline: Deadline): Promise<void> {
-    const args = [this.#membership.consumer, begin, selectionOf(this.#membership)];
+    const args = [this.#membership.consumer, begin, writeSelection(this.#membership.selection)];
     const [born, boardBorn, others] = asList(await this.#place.run(JOIN, args, deadline));
     if (boardBorn === undefined) throw refusal(this.#membership, asText(born));
     if (this.#born === "" && asNumber(others) === 0) this.succession.begin();

@@ -45,6 +45,12 @@ export class Sweeper {
     this.#subscription = subscription;
   }
 
+  /** Logs what expired, and goes on with nothing. @throws BlackboardError */
+  async once(signal: AbortSignal): Promise<void> {
+    let left: number | null = 0;
+    while (left !== null && left <= 0) left = await this.#run([], [], this.#link.deadline(signal));
+  }
+
   /** For one session, until the signal ends it. What expired before is logged when this is done. @throws BlackboardError */
   async begin(session: Session, signal: AbortSignal): Promise<void> {
     this.#session = session;

@@ -44,8 +44,9 @@ export class Watching implements Followed {
   }
 
   /** A server that takes no writes can be followed all the same. */
-  readonly begun = async (session: Session, signal: AbortSignal): Promise<void> => {
+  readonly begun = async (session: Session | null, signal: AbortSignal): Promise<void> => {
     try {
+      if (session === null) return await this.#sweeper.once(signal);
       await Promise.all([this.#sweeper.begin(session, signal), this.#listen(session, signal)]);
     } catch (error) {
       if (!isRefused(error)) throw error;

@@ -33,19 +33,21 @@ export type OpenFeed = (
 export function messagesOf(channels: readonly string[]): OpenFeed {
   return async (board, { consumer, follow }, waiting) =>
     consumer === null
-      ? feedOf(board.subscribe(channels, { ...follow, ...waiting }))
+      ? feedOf(board.subscribe(channels, { ...follow, ...waiting }), waiting)
       : board.consume(channels, { ...consumer, ...waiting });
 }
 
 export function changesOf(keys: readonly string[]): OpenFeed {
   return async (board, { consumer, follow }, waiting) =>
     consumer === null
-      ? feedOf(board.watch(keys, { ...follow, ...waiting }))
+      ? feedOf(board.watch(keys, { ...follow, ...waiting }), waiting)
       : board.consume({ keys }, { ...consumer, ...waiting });
 }
 
-async function feedOf(follower: Follower<Entry>): Promise<Feed> {
-  await follower.ready;
+async function feedOf(follower: Follower<Entry>, { signal }: WaitOptions): Promise<Feed> {
+  await follower.ready.catch((error: unknown) => {
+    if (!signal?.aborted) throw error; // else it was closed before it was ready: nothing will come
+  });
   const entries = follower[Symbol.asyncIterator]();
   return {
     async next() {

@@ -34,7 +34,7 @@ export function history(target: Target): void {
     const board = await target.open();
     const writer = await target.aside(board);
     for (const key of ["a*", "ab", "[a]", "a", "é"]) await writer.set(key, key);
-    for (const key of target.some(["a*", "é", "[a]"])) {
+    for (const key of target.few(["[a]", "a*", "é"])) {
       expect((await board.history(key)).map(inWords)).toEqual([`set ${key} ${key}`]);
     }
     expect(await board.history("none")).toEqual([]);
@@ -49,14 +49,12 @@ export function history(target: Target): void {
       if (answer.written) ids.push(answer.id);
       await writer.set("other", value);
     }
-    expect((await board.history("key", { last: 2 })).map(inWords)).toEqual(["set key 3", "set key 4"]);
-    expect((await board.history("key", { last: 9 })).map(withId)).toEqual(
-      ids.map((id, index) => `${id} set key ${index + 1}`),
-    );
-    const since = { since: ids[2] ?? "" };
-    expect((await board.history("key", since)).map(inWords)).toEqual(["set key 4"]);
-    expect(await board.history("key", { since: 60_000 })).toHaveLength(4);
-    expect(await board.history("key", { since: new Date(Date.now() + 60_000) })).toEqual([]);
+    const all = ids.map((id, index) => `${id} set key ${index + 1}`);
+    expect((await board.history("key", { last: 2 })).map(withId)).toEqual(all.slice(2));
+    expect((await board.history("key", { since: ids[0] ?? "" })).map(withId)).toEqual(all.slice(1));
+    expect((await writer.history("key", { last: 9 })).map(withId)).toEqual(all);
+    expect((await writer.history("key", { since: 60_000 })).map(withId)).toEqual(all);
+    expect(await writer.history("key", { since: new Date(Date.now() + 60_000) })).toEqual([]);
   });
 
   test("is as long as changes of all keys are retained, and says where it begins in the middle", async () => {
@@ -71,21 +69,23 @@ export function history(target: Target): void {
     expect(gap).toMatchObject({ gap: { channel: null, after: since } });
     expect(rest.map(inWords)).toEqual(["set key 2", "set key 3", "set key 4"]);
     const none = await target.open({ place: target.placeWithHistory("changes: 0") });
-    await (await target.aside(none)).set("key", "v");
+    const seeder = await target.aside(none);
+    await seeder.set("key", "v");
     expect(await none.history("key")).toEqual([]);
-    expect(String(await none.get("key"))).toBe("v");
+    expect(String(await seeder.get("key"))).toBe("v");
   });
 
   test("and the value with its facts agree: last author, time and entry", async () => {
     const board = await target.open({ agent: "one" });
     const other = await writerOf(target, board, "other");
-    await board.set("key", "1");
+    await (await target.aside(board)).set("key", "1");
     await other.set("key", "2", { ttlMs: 60_000 });
-    const [, last] = await board.history("key");
+    const [, last] = await other.history("key");
     if (last === undefined || "gap" in last) return expect.unreachable("two changes");
     const { id, by, at } = last;
-    expect(await board.read("key")).toMatchObject({ key: "key", value: Buffer.from("2"), id, by, at });
-    expect((await board.read("key"))?.ttlMs).toBeGreaterThan(40_000);
+    const known = await board.read("key");
+    expect(known).toMatchObject({ key: "key", value: Buffer.from("2"), id, by, at });
+    expect(known?.ttlMs).toBeGreaterThan(40_000);
     expect(await board.list("key")).toMatchObject([{ key: "key", id, by, at, size: 1 }]);
     expect(await board.read("none")).toBeNull();
   });
@@ -97,12 +97,15 @@ export function history(target: Target): void {
     for (const key of ["a", "b", "job:1"]) await writer.set(key, "v");
     await other.set("b", "v");
     await other.incr("job:2");
+    expect((await board.list("*", { by: "other, with blanks" })).map(({ key }) => key)).toEqual([
+      "b",
+      "job:2",
+    ]);
+    expect(await board.list("*", { by: "one", staleMs: 3_600_000 })).toEqual([]);
     const listed = async (pattern: string, by: string) =>
-      (await board.list(pattern, { by })).map(({ key }) => key);
+      (await writer.list(pattern, { by })).map(({ key }) => key);
     expect(await listed("*", "one")).toEqual(["a", "job:1"]);
-    expect(await listed("*", "other, with blanks")).toEqual(["b", "job:2"]);
     expect(await listed("job:*", "one")).toEqual(["job:1"]);
     expect(await listed("*", "ONE")).toEqual([]);
-    expect(await board.list("*", { by: "one", staleMs: 3_600_000 })).toEqual([]);
   });
 }

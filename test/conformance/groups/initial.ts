@@ -1,4 +1,5 @@
 /** Watching that begins with what is there, and goes on from there without a seam. */
+import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Change } from "../../../src/core/types.ts";
 import { until } from "../../helpers/until.ts";
@@ -37,6 +38,7 @@ export function initial(target: Target): void {
     const writer = await target.aside(board);
     await writer.set("a", "1");
     const watcher = await board.watch(["*"], { initial: true, count: 4 });
+    await watcher.take(1); // what changes before it was read is the present value
     await writer.set("a", "2");
     await writer.set("b", "3");
     await writer.del("a");
@@ -74,7 +76,7 @@ async function startCounting(target: Target, board: Board): Promise<{ stop(): Pr
       const key = `n:${(n * (2 * number + 1)) % COUNTERS}`;
       if (number === 2) await writer.del(key, `n:${n % COUNTERS}`);
       else await writer.incr(key);
-      if (number === 2) await new Promise((resolve) => setTimeout(resolve, 5)); // so that most is there
+      await (number === 2 ? pause(5) : new Promise(setImmediate)); // so that most is there, and others run too
     }
   };
   const working = Promise.all([work(0), work(1), work(2)]);
