@@ -6,7 +6,8 @@ import { setAlarm } from "./alarm.ts";
 import type { Backend, Follower } from "./backend.ts";
 import { formatDuration } from "./duration.ts";
 import { BlackboardError } from "./errors.ts";
-import type { Change, FollowState, Gap, Reading } from "./types.ts";
+import { idToNumber } from "./ids.ts";
+import type { Change, FollowState, Gap, KeySelection, Reading, Start } from "./types.ts";
 import type { Condition } from "./watch-options.ts";
 import { readPatiently } from "./watching.ts";
 
@@ -43,9 +44,16 @@ class Wait {
   readonly #follower: Follower<Change | Gap>;
   /** Keys of which a change has come. */
   readonly #changed = new Set<string>();
+  /** Changes were dropped before they came, nobody knows of which keys: to be woken once too often is better than never. */
+  #isUnsure = false;
   readonly #end = new AbortController();
   #isNews = false;
   #wake: () => void = () => {};
+  #markLooked: () => void = () => {};
+  /** However short the time, it is looked once, unless the store is away. */
+  readonly #looked = new Promise<void>((resolve) => {
+    this.#markLooked = resolve;
+  });
 
   constructor(
     store: Pick<Backend, "follow" | "read">,
@@ -58,22 +66,25 @@ class Wait {
     this.#condition = condition;
     const told = (state: FollowState) => {
       onState(state);
+      if (state.state === "away") this.#markLooked();
       if (state.state === "back") this.#tell(); // foreign clients may have done something meanwhile
     };
-    const selection = { keys: this.#keys, patterns: [] };
-    this.#follower = store.follow(selection, { from: condition.from, live: true, onState: told });
+    this.#follower = store.follow(this.#selection, { from: null, live: true, onState: told });
   }
 
   async run({ signal, timeoutMs }: WaitOptions): Promise<readonly Found[]> {
-    let callOff = () => {};
+    let stop = () => {};
     const over = new Promise<never>((_, reject) => {
-      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-      if (timeoutMs !== undefined) callOff = setAlarm(timeoutMs, () => reject(late(timeoutMs)));
+      stop = () => reject(signal?.reason);
+      if (timeoutMs === undefined) return;
+      const callOff = setAlarm(timeoutMs, () => void this.#looked.then(() => reject(late(timeoutMs))));
+      this.#end.signal.addEventListener("abort", callOff);
     });
+    signal?.addEventListener("abort", stop);
     try {
       return await Promise.race([this.#untilFound(), this.#hear(), over]);
     } finally {
-      callOff();
+      signal?.removeEventListener("abort", stop);
       this.#end.abort();
       await this.#follower.close();
     }
@@ -81,23 +92,41 @@ class Wait {
 
   async #untilFound(): Promise<readonly Found[]> {
     await this.#follower.ready;
+    await this.#replay();
     for (;;) {
       this.#isNews = false;
       const found = await this.#look();
       const enough = this.#condition.isAnyEnough ? found.length > 0 : found.length === this.#keys.length;
       if (enough) return found;
+      this.#markLooked();
       if (!this.#isNews) await new Promise<void>((resolve) => (this.#wake = resolve));
     }
+  }
+
+  /** What has changed already counts, before it is looked: the follower is there for what comes. */
+  async #replay(): Promise<void> {
+    const { from } = this.#condition;
+    if (from === null) return;
+    const past = this.#store.follow(this.#selection, { from, live: false, onState: () => {} });
+    for await (const item of past) this.#note(item);
   }
 
   /** As long as it is waited. @throws what following fails with */
   async #hear(): Promise<never> {
     for await (const item of this.#follower) {
-      // Of what retention has dropped nobody knows: to look once too often is better than to wait for ever.
-      for (const key of "gap" in item ? this.#keys : [item.key]) this.#changed.add(key);
+      this.#note(item);
       this.#tell();
     }
     return new Promise(() => {}); // it was closed, and whoever closed it says why
+  }
+
+  #note(item: Change | Gap): void {
+    if ("gap" in item) this.#isUnsure = true;
+    else this.#changed.add(item.key);
+  }
+
+  get #selection(): KeySelection {
+    return { keys: this.#keys, patterns: [] };
   }
 
   #tell(): void {
@@ -106,21 +135,27 @@ class Wait {
   }
 
   async #look(): Promise<readonly Found[]> {
-    const keys =
-      this.#condition.until === "changed" ? this.#keys.filter((key) => this.#changed.has(key)) : this.#keys;
+    const isLate = this.#condition.until === "changed" && !this.#isUnsure;
+    const keys = isLate ? this.#keys.filter((key) => this.#changed.has(key)) : this.#keys;
     const readings = await readPatiently(this.#store, keys, this.#end.signal);
-    return keys
-      .map((key, at) => ({ key, reading: readings[at] ?? null }))
-      .filter(({ reading }) => this.#holds(reading));
+    return keys.map((key, at) => ({ key, reading: readings[at] ?? null })).filter((one) => this.#holds(one));
   }
 
-  #holds(reading: Reading | null): boolean {
-    const { until } = this.#condition;
-    if (until === "changed") return true;
+  #holds({ key, reading }: Found): boolean {
+    const { until, from } = this.#condition;
+    if (until === "changed") return this.#changed.has(key) || !isOlder(reading, from);
     if (until === "absent") return reading === null;
     if (reading === null || until === "present") return reading !== null;
     return reading.value?.equals(until.value) ?? false;
   }
+}
+
+/** Whether a key was certainly written last before changes count. Of what retention has dropped only this tells. */
+function isOlder(reading: Reading | null, from: Start | null): boolean {
+  if (reading === null || reading.id === null || from === null) return false;
+  if ("after" in from) return (idToNumber(reading.id) ?? 0) <= from.after;
+  if ("sinceMs" in from) return (reading.at ?? 0) < from.sinceMs;
+  return "agoMs" in from && (reading.ageMs ?? 0) > from.agoMs;
 }
 
 function late(timeoutMs: number): BlackboardError {

@@ -106,7 +106,7 @@ class AutoBackend implements Backend {
   }
 
   async work<Of extends AnySelection>(consumer: string, selection: Of, options: WorkerOptions) {
-    return (await this.#stores.decider("who works on a message")).work(consumer, selection, options);
+    return (await this.#stores.decider("who works on what")).work(consumer, selection, options);
   }
 
   async consumers() {

@@ -16,7 +16,7 @@ export const watch: Command = {
     "On redis other clients' changes are seen as well, where the server tells of them; else it says so once on stderr. " +
     "Flushing, reconnecting, gaps and --consumer are as with subscribe; a consumer has one position for the changes of all keys, and its workers the same patterns. " +
     "With -- CMD a command is run for each change: the value on its standard input (nothing for del and expired), and TIMMY_BB_EVENT, _KEY, _SIZE, _ID, _BY, _AT " +
-    "(with a consumer _ATTEMPT) in its environment. Its failures, its exit and signals are as with subscribe; what a consumer gives up goes to the channel KEY:failed.",
+    "(with a consumer _ATTEMPT, for a value that was there _INITIAL=1) in its environment. Its failures, its exit and signals are as with subscribe; what a consumer gives up goes to the channel KEY:failed.",
   args: [
     { usage: "<patterns...>", about: "keys, or Redis globs: * ? [a-z] and \\ to escape (a first - too)" },
   ],

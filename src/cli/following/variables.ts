@@ -13,6 +13,7 @@ export function variablesOf({ entry, attempt }: Taken): Record<string, string | 
     TIMMY_BB_FAILURE_REASON: asVariable(message?.failure?.reason),
     TIMMY_BB_EVENT: change?.event,
     TIMMY_BB_KEY: asVariable(change?.key),
+    TIMMY_BB_INITIAL: change?.isInitial ? "1" : undefined,
     TIMMY_BB_SIZE: change === null ? undefined : String(change.size ?? ""),
     TIMMY_BB_ID: id ?? "",
     TIMMY_BB_BY: asVariable(by ?? ""),

@@ -87,7 +87,7 @@ export function foreign(target: Target): void {
   );
 
   shared(target, "changes keys, which watchers see once, without an author", async (board, client, whole) => {
-    const watcher = await board.watch(["*", "key"]);
+    const watcher = await board.watch(["*", "key", "k*"]);
     await client.call("set", whole("key"), "a");
     await until("its value to be read", () => watcher.seen().length === 1);
     await client.call("append", whole("key"), "b");
@@ -116,7 +116,7 @@ export function foreign(target: Target): void {
   });
 
   shared(target, "changes keys in many ways, each of them one event", async (board, client, whole) => {
-    const watcher = await board.watch(["*"]);
+    const watcher = await board.watch(["*", "[klm]", "k"]);
     const key = whole("k");
     const ways: ReadonlyArray<readonly [words: readonly (string | number)[], events: string]> = [
       [["mset", key, "1", whole("l"), "2"], "set k, set l"],
@@ -147,7 +147,7 @@ export function foreign(target: Target): void {
     target,
     "changes nothing twice: what is ours is seen once, between theirs too",
     async (board, client, whole) => {
-      const watcher = await board.watch(["key:*"]);
+      const watcher = await board.watch(["key:*", "*", "key:?"]);
       const writer = blackboardOf(await target.aside(board));
       const rounds = 60;
       await Promise.all([
