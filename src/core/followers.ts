@@ -16,7 +16,7 @@ export interface FollowerView<Item extends Entry> {
 /** The same follower, its names as the user knows them, its gaps told apart. */
 export function forBoard<Item extends Entry>(
   follower: Follower<Item | Gap>,
-  { view, shown, onGap, signal }: FollowerView<Item>,
+  { view, shown, onGap, signal, closed }: FollowerView<Item> & { readonly closed: AbortSignal },
 ): Follower<Item> {
   const stop = () => follower.close().catch(() => {});
   signal?.addEventListener("abort", stop, { once: true });
@@ -29,6 +29,8 @@ export function forBoard<Item extends Entry>(
           if ("gap" in item) onGap(shownGap(item, shown));
           else yield view(item);
         }
+      } catch (error) {
+        if (!closed.aborted) throw error; // else it ends, as what is followed does when the board is closed
       } finally {
         signal?.removeEventListener("abort", stop);
       }

@@ -2,6 +2,7 @@
 import type { Backend, Follower } from "./backend.ts";
 import { type ConsumeOptions, type SubscribeOptions, startOf, type WaitOptions } from "./board-options.ts";
 import { type Consumer, Consumers } from "./consumer.ts";
+import { usageError } from "./errors.ts";
 import { endedFollower, forBoard, shownMessage } from "./followers.ts";
 import { watchInitially } from "./initial.ts";
 import type { Naming } from "./naming.ts";
@@ -76,7 +77,11 @@ export class Following {
     const { names } = this.#place;
     const { signal, onState = () => {}, timeoutMs } = options;
     const condition = waitConditionOf(options);
-    const found = await waitFor(this.#store(), names.keys(keys), condition, { signal, onState, timeoutMs });
+    const wanted = names.keys(keys);
+    if (wanted.length === 0) throw usageError("no key to wait for");
+    const found = await waitFor(this.#store(), wanted, condition, { signal, onState, timeoutMs }).catch(
+      this.#explain,
+    );
     return found.map(({ key, reading }) => {
       const shown = names.shown(key);
       return { key: shown, reading: reading && { ...reading, key: shown } };
@@ -117,6 +122,11 @@ export class Following {
 
   readonly #messageView = (message: Message): Message => shownMessage(message, this.#place.names.shown);
 
+  /** What fails because the board was closed says so. */
+  readonly #explain = (error: unknown): never => {
+    throw this.#place.closed.aborted ? usageError("the board is closed") : error;
+  };
+
   get #changeView(): (change: Change) => Change | Promise<Change> {
     const { names, closed } = this.#place;
     return changeView({ store: this.#store(), shown: names.shown, closed });
@@ -128,7 +138,7 @@ export class Following {
     follow: (store: Backend) => Follower<Item | Gap>,
   ): Follower<Item> {
     if (signal?.aborted) return endedFollower();
-    const { names } = this.#place;
-    return forBoard(follow(this.#store()), { view, shown: names.shown, onGap, signal });
+    const { names, closed } = this.#place;
+    return forBoard(follow(this.#store()), { view, shown: names.shown, onGap, signal, closed });
   }
 }

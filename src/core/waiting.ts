@@ -117,7 +117,8 @@ class Wait {
       this.#note(item);
       this.#tell();
     }
-    return new Promise(() => {}); // it was closed, and whoever closed it says why
+    if (!this.#end.signal.aborted) throw new BlackboardError("unavailable", "the store was closed");
+    return new Promise(() => {}); // it was closed here, and why is known
   }
 
   #note(item: Change | Gap): void {

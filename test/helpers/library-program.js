@@ -33,6 +33,11 @@ async function useEverything() {
     board.subscribe("channel", resolve).then(() => board.publish("channel", "payload"));
   });
   await heard;
+  const watcher = board.watch(["key", "k*"], { initial: true });
+  for await (const _change of board.watch("*", { initial: true })) break;
+  await watcher.ready;
+  await board.wait("key", { value: "value" });
+  for await (const _change of board.history("key")) break;
   for await (const _key of board.keys()) break; // a listing not read to its end
   await board.status();
 }

@@ -35,7 +35,7 @@ export class Followers {
 
   constructor({ address, layout, link, timeoutMs, history }: FollowersPlace, scripts: BoardScripts) {
     this.#place = { address, layout, link, timeoutMs, maxAgeMs: history.maxAgeMs };
-    const run = { effect: "write", keys: [layout.test] } as const;
+    const run = { effect: "read", keys: [layout.test] } as const;
     this.#watchPlace = {
       layout,
       database: address.db,
@@ -66,7 +66,7 @@ export class Followers {
 /** The script `SWEEP`, as those who follow keys run it. */
 export function sweepBy(scripts: BoardScripts): RunSweep {
   return async (expired, gone, deadline) => {
-    const run = { effect: "write", keys: [...expired, ...gone], args: [expired.length], deadline } as const;
+    const run = { effect: "read", keys: [...expired, ...gone], args: [expired.length], deadline } as const;
     const left = await scripts.book(SWEEP, run);
     return left === null ? null : asNumber(left);
   };

@@ -133,6 +133,8 @@ export function consumers(target: Target): void {
     expect(texts(failed.seen())).toEqual(["0"]);
     expect(failed.seen()[0]?.failure).toEqual({
       channel: "jobs",
+      key: null,
+      event: null,
       id: ids[0],
       by: "tester",
       consumer: "team",

@@ -71,7 +71,7 @@ export function history(target: Target): void {
     const none = await target.open({ place: target.placeWithHistory("changes: 0") });
     const seeder = await target.aside(none);
     await seeder.set("key", "v");
-    expect(await none.history("key")).toEqual([]);
+    expect(await seeder.history("key")).toEqual([]);
     expect(String(await seeder.get("key"))).toBe("v");
   });
 

@@ -10,7 +10,7 @@ import { writerOf } from "../writing.ts";
 
 /** The race test: as many rounds as the promise speaks of, where a round is no process. */
 const ROUNDS = 2000;
-const ROUNDS_OF_COMMANDS = scaled(6, 200);
+const ROUNDS_OF_COMMANDS = scaled(4, 200);
 const LANES = 8;
 
 export function wait(target: Target): void {
