@@ -12,6 +12,7 @@ export type {
 } from "./core/board-options.ts";
 export { Consumer } from "./core/consumer.ts";
 export { BlackboardError, type ErrorKind } from "./core/errors.ts";
+export type { KeysWanted } from "./core/following.ts";
 export type { MessageListener } from "./core/listeners.ts";
 export type {
   BackendStatus,

@@ -70,7 +70,8 @@ async function run(
     const outcome = await call.command.run(session, call.given);
     const form = { json, style: await loadStyle(color) };
     await writeOutcome(outcome, io.stdout, form, () => session.halt());
-    return session.stoppedBy ?? outcome.exit ?? "done";
+    const exit = typeof outcome.exit === "function" ? outcome.exit() : outcome.exit;
+    return session.stoppedBy ?? exit ?? "done";
   };
   try {
     return await Promise.race([work(), session.stopped]);

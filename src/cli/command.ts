@@ -96,11 +96,11 @@ export interface Row {
 }
 
 export interface Outcome {
-  /** A number: the status of a command that was run. */
-  readonly exit?: ExitName | number;
+  /** A number: the status of a command that was run. A function: asked when the rows are out, on which it depends. */
+  readonly exit?: ExitName | number | (() => ExitName);
   /** An array is written in blocks; of an async iterable, each as soon as it comes, together with those that are there by then. */
   readonly rows?: readonly Row[] | AsyncIterable<Row>;
-  /** Given: on a terminal the rows are shown as a table under these heads. */
+  /** Given: on a terminal the rows are shown as a table under these heads, all at once. */
   readonly heads?: readonly string[];
   /** Making the rows is the work itself: it goes on when nobody reads them any more. */
   readonly mustEnd?: boolean;

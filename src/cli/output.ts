@@ -1,4 +1,5 @@
 /** Writes an outcome: plain lines, a table on a terminal, or JSON lines. */
+import { collect } from "../core/collect.ts";
 import { encodeName } from "../core/names.ts";
 import type { Cell, Outcome, Row } from "./command.ts";
 import { ReaderGone, type Sink } from "./io.ts";
@@ -23,7 +24,10 @@ export async function writeOutcome(
 ): Promise<void> {
   const rows = outcome.rows ?? [];
   const isTable = outcome.heads !== undefined && out.isTerminal && !form.json;
-  if (isTable && Array.isArray(rows)) return writeTable(outcome.heads ?? [], rows, out, form.style);
+  if (isTable) {
+    const all = Symbol.asyncIterator in rows ? await collect(rows) : rows;
+    return writeTable(outcome.heads ?? [], all, out, form.style);
+  }
   const bytesOf = (row: Row) => (form.json ? jsonLine(row) : plainLine(row, out.isTerminal && !outcome.raw));
   if (!(Symbol.asyncIterator in rows)) return writeBlocks(rows, bytesOf, out);
   const isFatal = (error: Error) => !(outcome.mustEnd && error instanceof ReaderGone);

@@ -9,9 +9,9 @@ import type { Surroundings } from "./types.ts";
 export const CONFIG_VARIABLE = "TIMMY_BB_CONFIG";
 
 /** Not settings, yet ours: the config file, and what timmy-bb sets for the commands it starts. */
-const OTHERS = ["CHANNEL", "ID", "BY", "AT", "ATTEMPT", "FAILURE_REASON", "LOCK_TOKEN", "FENCE"].map(
-  (name) => `TIMMY_BB_${name}`,
-);
+const OTHERS = ["CHANNEL", "EVENT", "KEY", "SIZE", "INITIAL", "ID", "BY", "AT", "ATTEMPT"]
+  .concat(["FAILURE_REASON", "LOCK_TOKEN", "FENCE"])
+  .map((name) => `TIMMY_BB_${name}`);
 const KNOWN: ReadonlySet<string> = new Set([CONFIG_VARIABLE, ...OTHERS, ...SETTINGS.map(({ env }) => env)]);
 /** Kubernetes and Docker links set these for a service that happens to be called `timmy-bb`. */
 const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d.*)?)$/;

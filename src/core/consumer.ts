@@ -13,11 +13,12 @@ export class Consumers {
   /** @param work joins the workers of the consumer, told how. @throws BlackboardError */
   async join<Item extends Entry>(
     options: ConsumeOptions,
-    { view, shown }: Pick<FollowerView<Item>, "view" | "shown">,
+    { view, shown, closed }: Pick<FollowerView<Item>, "view" | "shown"> & { readonly closed: AbortSignal },
     work: (how: Omit<WorkerOptions, "agent">) => Promise<Worker<Item>>,
   ): Promise<Consumer<Item>> {
     const { begin, ackTimeoutMs, retries, prefetch } = consumeSettings(options);
-    const { signal = new AbortController().signal, onState = () => {}, onGap = () => {} } = options;
+    const { onState = () => {}, onGap = () => {} } = options;
+    const signal = options.signal ? AbortSignal.any([options.signal, closed]) : closed;
     const worker = await work({ begin, ackTimeoutMs, onState });
     const onClose = () => this.#open.delete(consumer);
     const settings = { consumer: options.consumer, retries, prefetch, signal, onGap, onClose, view, shown };
@@ -71,7 +72,7 @@ export class Consumer<Item extends Entry = Message> implements AsyncIterable<Del
       const item = this.#ahead.shift() ?? (await this.#more(stop));
       if (item === undefined) break;
       if ("gap" in item) this.#tellGap(item);
-      else if (await this.#isWanted(item)) return this.#handOut(item);
+      else if (await this.#isWanted(item)) return this.#handOut(item, stop);
     }
     return null;
   }
@@ -98,7 +99,7 @@ export class Consumer<Item extends Entry = Message> implements AsyncIterable<Del
     const original = this.#originalOf(delivery);
     if (this.#isLast(original)) return (await this.#worker.giveUp(original, reason)) ? "failed" : "lost";
     const again = await this.#worker.retry(original);
-    return again === null ? "lost" : this.#handOut(again);
+    return again === null ? "lost" : this.#handOut(again, this.#settings.signal);
   }
 
   /** Gives it back untried: the next worker to ask has it at once. */
@@ -144,8 +145,8 @@ export class Consumer<Item extends Entry = Message> implements AsyncIterable<Del
     return retries !== null && attempt > retries;
   }
 
-  async #handOut(original: Delivery<Item>): Promise<Delivery<Item>> {
-    const delivery = { ...original, entry: await this.#settings.view(original.entry) };
+  async #handOut(original: Delivery<Item>, stop: AbortSignal): Promise<Delivery<Item>> {
+    const delivery = { ...original, entry: await this.#settings.view(original.entry, stop) };
     this.#originals.set(delivery, original);
     return delivery;
   }

@@ -4,8 +4,8 @@ import type { Entry, Gap, Message } from "./types.ts";
 
 /** Who is told what, and in which words. */
 export interface FollowerView<Item extends Entry> {
-  /** An entry as the user gets it. */
-  readonly view: (entry: Item) => Item | Promise<Item>;
+  /** An entry as the user gets it; as far as that is known when `stop` is aborted. */
+  readonly view: (entry: Item, stop: AbortSignal) => Item | Promise<Item>;
   /** A whole name as the user knows it. */
   readonly shown: (whole: string) => string;
   readonly onGap: (gap: Gap["gap"]) => void;
@@ -13,26 +13,33 @@ export interface FollowerView<Item extends Entry> {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The same follower, its names as the user knows them, its gaps told apart. */
+/** The same follower, its names as the user knows them, its gaps told apart. @param closed aborted when the board is closed */
 export function forBoard<Item extends Entry>(
   follower: Follower<Item | Gap>,
-  { view, shown, onGap, signal, closed }: FollowerView<Item> & { readonly closed: AbortSignal },
+  { view, shown, onGap, signal }: FollowerView<Item>,
+  closed: AbortSignal,
 ): Follower<Item> {
-  const stop = () => follower.close().catch(() => {});
-  signal?.addEventListener("abort", stop, { once: true });
+  const end = new AbortController();
+  const stop = () => end.abort();
+  const close = async () => {
+    stop();
+    await follower.close();
+  };
+  signal?.addEventListener("abort", () => void close().catch(() => {}), { signal: end.signal });
+  closed.addEventListener("abort", stop, { signal: end.signal }); // the store closes the follower
   return {
     ready: follower.ready,
-    close: () => follower.close(),
+    close,
     async *[Symbol.asyncIterator]() {
       try {
         for await (const item of follower) {
           if ("gap" in item) onGap(shownGap(item, shown));
-          else yield view(item);
+          else yield view(item, end.signal);
         }
       } catch (error) {
         if (!closed.aborted) throw error; // else it ends, as what is followed does when the board is closed
       } finally {
-        signal?.removeEventListener("abort", stop);
+        stop();
       }
     },
   };

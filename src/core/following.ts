@@ -3,7 +3,7 @@ import type { Backend, Follower } from "./backend.ts";
 import { type ConsumeOptions, type SubscribeOptions, startOf, type WaitOptions } from "./board-options.ts";
 import { type Consumer, Consumers } from "./consumer.ts";
 import { usageError } from "./errors.ts";
-import { endedFollower, forBoard, shownMessage } from "./followers.ts";
+import { endedFollower, type FollowerView, forBoard, shownMessage } from "./followers.ts";
 import { watchInitially } from "./initial.ts";
 import type { Naming } from "./naming.ts";
 import type { Change, ConsumerFacts, Entry, Gap, Message } from "./types.ts";
@@ -89,19 +89,19 @@ export class Following {
   }
 
   consume(channels: Names, options: ConsumeOptions): Promise<Consumer> {
-    const { names, agent } = this.#place;
+    const { names, agent, closed } = this.#place;
     const selection = names.selection(channels);
     const view = { view: this.#messageView, shown: names.shown };
-    return this.#consumers.join(options, view, (how) =>
+    return this.#consumers.join(options, { ...view, closed }, (how) =>
       this.#store().work(names.plain("consumer", options.consumer), selection, { ...how, agent }),
     );
   }
 
   consumeChanges(keys: Names, options: ConsumeOptions): Promise<Consumer<Change>> {
-    const { names, agent } = this.#place;
+    const { names, agent, closed } = this.#place;
     const selection = names.keySelection(keys);
     const view = { view: this.#changeView, shown: names.shown };
-    return this.#consumers.join(options, view, (how) =>
+    return this.#consumers.join(options, { ...view, closed }, (how) =>
       this.#store().work(names.plain("consumer", options.consumer), selection, { ...how, agent }),
     );
   }
@@ -127,18 +127,17 @@ export class Following {
     throw this.#place.closed.aborted ? usageError("the board is closed") : error;
   };
 
-  get #changeView(): (change: Change) => Change | Promise<Change> {
-    const { names, closed } = this.#place;
-    return changeView({ store: this.#store(), shown: names.shown, closed });
+  get #changeView() {
+    return changeView({ store: this.#store(), shown: this.#place.names.shown });
   }
 
   #shown<Item extends Entry>(
     { signal, onGap = () => {} }: Pick<WaitOptions, "signal" | "onGap">,
-    view: (entry: Item) => Item | Promise<Item>,
+    view: FollowerView<Item>["view"],
     follow: (store: Backend) => Follower<Item | Gap>,
   ): Follower<Item> {
     if (signal?.aborted) return endedFollower();
     const { names, closed } = this.#place;
-    return forBoard(follow(this.#store()), { view, shown: names.shown, onGap, signal, closed });
+    return forBoard(follow(this.#store()), { view, shown: names.shown, onGap, signal }, closed);
   }
 }

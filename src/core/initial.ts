@@ -8,6 +8,7 @@ import { compileGlob, type Matcher } from "./glob.ts";
 import { idToNumber } from "./ids.ts";
 import { encodeName } from "./names.ts";
 import type { Change, Gap, KeySelection, Reading } from "./types.ts";
+import { readPatiently } from "./watching.ts";
 
 type Item = Change | Gap;
 
@@ -23,11 +24,11 @@ export function watchInitially(
   const begun = begin(backend, selection, { live, onState });
   const ready = begun.then(() => {});
   ready.catch(() => {}); // the loop throws it, too: nobody has to look at `ready`
-  let isClosed = false;
+  const stop = new AbortController();
   return {
     ready,
     async close() {
-      isClosed = true;
+      stop.abort();
       await begun.then(
         ({ follower }) => follower?.close(),
         () => {}, // there is nothing to close
@@ -37,12 +38,11 @@ export function watchInitially(
       const { store, follower, position } = await begun;
       try {
         const read = new Map<string, number>();
-        for await (const reading of presentIn(store, selection)) {
-          if (isClosed) return;
-          const number = reading.id === null ? 0 : (idToNumber(reading.id) ?? 0);
-          if (number > position) read.set(reading.key, number);
+        for await (const { reading, upTo } of presentIn(store, selection, stop.signal)) {
+          if (upTo > position) read.set(reading.key, upTo);
           yield initialOf(reading);
         }
+        if (stop.signal.aborted) return;
         if (follower !== null) yield* withoutRead(follower, read);
       } finally {
         await follower?.close();
@@ -63,24 +63,44 @@ async function begin(
   return { store, follower, position };
 }
 
+/** What is there, and up to which log entry that is known. */
+interface Present {
+  readonly reading: Reading;
+  readonly upTo: number;
+}
+
 /** The selected keys that are there, each once. */
-async function* presentIn(store: Backend, { keys, patterns }: KeySelection): AsyncGenerator<Reading> {
+async function* presentIn(
+  store: Backend,
+  { keys, patterns }: KeySelection,
+  stop: AbortSignal,
+): AsyncGenerator<Present> {
   const exact = new Set(keys);
-  yield* readingsOf(store, [...exact]);
+  yield* readingsOf(store, [...exact], stop);
   const before: Matcher[] = [];
   for (const pattern of new Set(patterns)) {
     for await (const batch of store.keys(pattern)) {
       const isFresh = (key: string) => !exact.has(key) && !before.some((matches) => matches(encodeName(key)));
-      yield* readingsOf(store, batch.filter(isFresh));
+      yield* readingsOf(store, batch.filter(isFresh), stop);
+      if (stop.aborted) return;
     }
     before.push(compileGlob(pattern));
   }
 }
 
-async function* readingsOf(store: Backend, keys: readonly string[]): AsyncGenerator<Reading> {
+async function* readingsOf(
+  store: Backend,
+  keys: readonly string[],
+  stop: AbortSignal,
+): AsyncGenerator<Present> {
   for (let at = 0; at < keys.length; at += AT_ONCE) {
-    const readings = await store.read(keys.slice(at, at + AT_ONCE), MAX_LOGGED_VALUE_BYTES);
-    for (const reading of readings) if (reading !== null) yield reading;
+    const some = keys.slice(at, at + AT_ONCE);
+    const readings = await readPatiently(store, some, stop, { mostBytes: MAX_LOGGED_VALUE_BYTES });
+    const found = readings.filter((reading) => reading !== null);
+    // A foreign client's value is in no log: whatever is in there by now came before it was read.
+    const isForeign = found.some(({ id }) => id === null);
+    const position = isForeign ? await store.position() : 0;
+    for (const reading of found) yield { reading, upTo: (reading.id && idToNumber(reading.id)) || position };
   }
 }
 

@@ -47,6 +47,7 @@ class Wait {
   /** Changes were dropped before they came, nobody knows of which keys: to be woken once too often is better than never. */
   #isUnsure = false;
   readonly #end = new AbortController();
+  readonly #begun = performance.now();
   #isNews = false;
   #wake: () => void = () => {};
   #markLooked: () => void = () => {};
@@ -95,9 +96,11 @@ class Wait {
     await this.#replay();
     for (;;) {
       this.#isNews = false;
-      const found = await this.#look();
-      const enough = this.#condition.isAnyEnough ? found.length > 0 : found.length === this.#keys.length;
-      if (enough) return found;
+      // Values may be large: they are read when they are wanted.
+      const isValueWanted = typeof this.#condition.until === "object";
+      let found = await this.#look(isValueWanted);
+      if (this.#isEnough(found) && !isValueWanted) found = await this.#look(true);
+      if (this.#isEnough(found)) return found;
       this.#markLooked();
       if (!this.#isNews) await new Promise<void>((resolve) => (this.#wake = resolve));
     }
@@ -108,6 +111,7 @@ class Wait {
     const { from } = this.#condition;
     if (from === null) return;
     const past = this.#store.follow(this.#selection, { from, live: false, onState: () => {} });
+    this.#end.signal.addEventListener("abort", () => void past.close().catch(() => {}));
     for await (const item of past) this.#note(item);
   }
 
@@ -135,28 +139,38 @@ class Wait {
     this.#wake();
   }
 
-  async #look(): Promise<readonly Found[]> {
+  #isEnough(found: readonly Found[]): boolean {
+    return this.#condition.isAnyEnough ? found.length > 0 : found.length === this.#keys.length;
+  }
+
+  async #look(withValues: boolean): Promise<readonly Found[]> {
     const isLate = this.#condition.until === "changed" && !this.#isUnsure;
     const keys = isLate ? this.#keys.filter((key) => this.#changed.has(key)) : this.#keys;
-    const readings = await readPatiently(this.#store, keys, this.#end.signal);
+    const mostBytes = withValues ? Number.POSITIVE_INFINITY : 0;
+    const how = { mostBytes, onFailure: this.#markLooked };
+    const readings = await readPatiently(this.#store, keys, this.#end.signal, how);
     return keys.map((key, at) => ({ key, reading: readings[at] ?? null })).filter((one) => this.#holds(one));
   }
 
   #holds({ key, reading }: Found): boolean {
     const { until, from } = this.#condition;
-    if (until === "changed") return this.#changed.has(key) || !isOlder(reading, from);
+    if (until === "changed")
+      return this.#changed.has(key) || !isOlder(reading, from, performance.now() - this.#begun);
     if (until === "absent") return reading === null;
     if (reading === null || until === "present") return reading !== null;
     return reading.value?.equals(until.value) ?? false;
   }
 }
 
-/** Whether a key was certainly written last before changes count. Of what retention has dropped only this tells. */
-function isOlder(reading: Reading | null, from: Start | null): boolean {
+/**
+ * Whether a key was certainly written last before changes count. Of what retention has dropped only this tells.
+ * @param waitedMs since the waiting began
+ */
+function isOlder(reading: Reading | null, from: Start | null, waitedMs: number): boolean {
   if (reading === null || reading.id === null || from === null) return false;
   if ("after" in from) return (idToNumber(reading.id) ?? 0) <= from.after;
   if ("sinceMs" in from) return (reading.at ?? 0) < from.sinceMs;
-  return "agoMs" in from && (reading.ageMs ?? 0) > from.agoMs;
+  return "agoMs" in from && (reading.ageMs ?? 0) - waitedMs > from.agoMs;
 }
 
 function late(timeoutMs: number): BlackboardError {

@@ -11,20 +11,26 @@ export interface WatchPlace {
   readonly store: Pick<Backend, "read">;
   /** A whole name as the user knows it. */
   readonly shown: (whole: string) => string;
-  /** Aborted when the board is closed: nothing is fetched any more. */
-  readonly closed: AbortSignal;
 }
 
 /** Of a change, with its value if that can be had. */
-export function changeView(place: WatchPlace): (change: Change) => Change | Promise<Change> {
-  return (change) => {
-    const named = { ...change, key: place.shown(change.key) };
-    return change.event === "set" && change.value === null ? fetched(change, named, place) : named;
+export function changeView({
+  store,
+  shown,
+}: WatchPlace): (change: Change, stop: AbortSignal) => Change | Promise<Change> {
+  return (change, stop) => {
+    const named = { ...change, key: shown(change.key) };
+    return change.event === "set" && change.value === null ? fetched(change, named, store, stop) : named;
   };
 }
 
-async function fetched({ key, id }: Change, named: Change, { store, closed }: WatchPlace): Promise<Change> {
-  const [reading = null] = await readPatiently(store, [key], closed);
+async function fetched(
+  { key, id }: Change,
+  named: Change,
+  store: Pick<Backend, "read">,
+  stop: AbortSignal,
+): Promise<Change> {
+  const [reading = null] = await readPatiently(store, [key], stop);
   // Of a foreign client's write nobody knows which it was: the present value stands for it.
   if (reading === null || (id !== null && reading.id !== id)) return named;
   return { ...named, value: reading.value, size: reading.size };
@@ -35,13 +41,15 @@ export async function readPatiently(
   store: Pick<Backend, "read">,
   keys: readonly string[],
   stop: AbortSignal,
+  { mostBytes = Number.POSITIVE_INFINITY, onFailure = () => {} } = {},
 ): Promise<ReadonlyArray<Reading | null>> {
   while (!stop.aborted) {
     try {
-      return await store.read(keys, Number.POSITIVE_INFINITY);
+      return await store.read(keys, mostBytes);
     } catch (error) {
       if (stop.aborted) break;
       if (!(error instanceof BlackboardError) || error.kind !== "unavailable") throw error;
+      onFailure();
     }
     await pause(RETRY_MS, undefined, { signal: stop }).catch(() => {}); // aborted: stopped
   }

@@ -92,6 +92,22 @@ describe("redis comes and goes", () => {
   });
 });
 
+describe("redis comes", () => {
+  test("who began to wait without it is woken by what it gets at once when it is there", async () => {
+    await using server = await RedisServer.start({ appendonly: true });
+    await server.kill();
+    const board = await auto(server.url).openBoard({ backend: "auto", onNotice: () => {} });
+    const states: string[] = [];
+    const waiting = board.wait("key", { onState: ({ state }) => states.push(state), timeoutMs: 20_000 });
+    await until("it to know", () => states.includes("away"));
+    await server.restart();
+    await until("it to be back", () => states.includes("back"));
+    await server.cli("set", "timmy:key", "v");
+    expect((await waiting).map(({ reading }) => reading?.value?.toString())).toEqual(["v"]);
+    await board.close();
+  });
+});
+
 describe("without redis", () => {
   test("the file is watched and waited on, and looked back at", async () => {
     const place = auto(NOBODY);

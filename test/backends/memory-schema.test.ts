@@ -107,7 +107,7 @@ describe("a board file of version 1", () => {
   test("keeps all it holds, and has all a new one has", async () => {
     const path = makeVersion1(10);
     const backend = await open(path);
-    expect(versionOf(path)).toBe(2);
+    expect(versionOf(path)).toBe(3);
     expect(await backend.get("t:k")).toEqual(bytes("value"));
     const replay = await all(backend.follow(channels("t:c"), since({ last: 100 })));
     expect(texts(replay)).toEqual(Array.from({ length: 10 }, (_, i) => String(i)));
@@ -131,10 +131,20 @@ describe("a board file of version 1", () => {
     const children = await together(6, newPath(), code);
     await succeed(children);
     for (const path of paths) {
-      expect(versionOf(path)).toBe(2);
+      expect(versionOf(path)).toBe(3);
       expect(query(path, "SELECT count(*) AS count FROM log")).toEqual([{ count: 56 }]);
       expect(query(path, "PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
     }
+  });
+
+  test("is one of version 3 in the end, as one of version 2 is: what is followed in it may be keys", async () => {
+    const path = newPath();
+    await (await open(path)).close();
+    const tables = tablesOf(path);
+    query(path, "PRAGMA user_version = 2");
+    await open(path);
+    expect(versionOf(path)).toBe(3);
+    expect(tablesOf(path)).toEqual(tables);
   });
 
   test("stays as it was if that fails halfway", async () => {

@@ -1,5 +1,8 @@
 /** Expiry while keys are watched: on time although nobody touches the file, and once. */
 import { afterEach, describe, expect, test } from "vitest";
+import { Board } from "../../src/backends/memory/board.ts";
+import { openDatabase } from "../../src/backends/memory/database.ts";
+import { Expiries } from "../../src/backends/memory/expiries.ts";
 import type { Backend } from "../../src/core/backend.ts";
 import { until, within } from "../helpers/until.ts";
 import { lockFile } from "./memory-consumer-world.ts";
@@ -14,6 +17,8 @@ import {
   newPath,
   open,
   plain,
+  query,
+  settings,
   since,
   takeAny,
 } from "./memory-world.ts";
@@ -99,5 +104,95 @@ describe("a watched key that expires", () => {
     expect(events(await within("it expires, sooner than by the slow poll", told, 600))).toEqual([
       "expired t:k",
     ]);
+  });
+});
+
+test("what sees to expiries tells once that it cannot go on, though whoever is told wakes it", async () => {
+  const path = newPath();
+  const db = await openDatabase(settings(path));
+  let told = 0;
+  const companion = new Expiries(new Board(db, settings(path))).watch(() => {
+    told++;
+    companion.wake();
+  });
+  query(path, "DROP TABLE entries");
+  companion.wake();
+  await until("it is told", () => told > 0);
+  const at = Date.now();
+  await until("it would have looked again", () => Date.now() > at + 100);
+  expect(told).toBe(1);
+  companion.stop();
+  db.close();
+});
+
+describe("keys that are overdue, very many of them", () => {
+  const overdue = (path: string) => query(path, "SELECT count(*) AS count FROM entries")[0]?.count;
+
+  /** In one statement: as left by a board that nobody has touched for a while. */
+  function leave(path: string, count: number): void {
+    query(
+      path,
+      `INSERT INTO entries (name, expires_at, author, board, first, last, value)
+      WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < ?)
+      SELECT CAST('t:' || i AS BLOB), i, 'gone', 't', 1, 1, x'' FROM numbers`,
+      count,
+    );
+  }
+
+  test("are cleared in steps between which everything else has its turn", async () => {
+    const path = newPath();
+    const backend = await open(path, {
+      history: { messagesPerChannel: 5, changes: 10_000, maxAgeMs: 60_000 },
+    });
+    leave(path, 5000);
+    const follower = backend.follow(EVERYTHING, { ...LIVE, live: false });
+    let turns = 0;
+    const count = setInterval(() => turns++, 0);
+    await within("it has begun", follower.ready, 3000);
+    clearInterval(count);
+    expect(turns).toBeGreaterThan(5);
+    expect(overdue(path)).toBe(0);
+    const history = await all(backend.follow(EVERYTHING, since({ last: 10_000 })));
+    expect(new Set(events(history)).size).toBe(5000);
+  });
+
+  test("are cleared for a while; what is left comes as news", async () => {
+    const path = newPath();
+    const backend = await open(path, { timeoutMs: 20 });
+    leave(path, 9000);
+    const follower = backend.follow(EVERYTHING, LIVE);
+    await within("it has begun", follower.ready, 1000);
+    const left = Number(overdue(path));
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan(9000);
+    const news = await takeAny(follower[Symbol.asyncIterator](), left);
+    expect(new Set(events(news)).size).toBe(left);
+    expect(overdue(path)).toBe(0);
+    expect(kindsOf(path, "t:9000")).toEqual(["expired"]);
+  });
+
+  test.each(["follower", "store"])("stay where they are when the %s is closed", async (what) => {
+    const path = newPath();
+    const backend = await open(path);
+    leave(path, 100_000);
+    const [live, replay] = [backend.follow(EVERYTHING, LIVE), backend.follow(EVERYTHING, since({ last: 5 }))];
+    if (what === "store") await backend.close();
+    else await Promise.all([live.close(), replay.close()]);
+    await within("both end", Promise.all([live.ready, replay.ready]), 200);
+    expect(overdue(path)).toBeGreaterThan(99_000);
+    expect(await all(live)).toEqual([]);
+    expect((await all(replay)).length).toBe(5);
+  });
+
+  test("hold up a worker for a while, and not its store's end", async () => {
+    const path = newPath();
+    const backend = await open(path, { timeoutMs: 20 });
+    leave(path, 100_000);
+    const options = { begin: "now", agent: "me", ackTimeoutMs: 5000, onState: () => {} } as const;
+    await within("it has joined", backend.work("one", keys("t:k"), options), 1000);
+    const joining = backend.work("two", keys("t:k"), options);
+    await backend.close();
+    await expect(joining).rejects.toThrow("closed");
+    expect(overdue(path)).toBeGreaterThan(50_000);
   });
 });

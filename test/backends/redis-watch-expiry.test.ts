@@ -1,5 +1,6 @@
 /** Expiries on a real server: logged in time, once, whoever follows. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { parseRedisUrl } from "../../src/core/redis-url.ts";
 import { openBoard } from "../helpers/redis-board.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { until } from "../helpers/until.ts";
@@ -94,4 +95,46 @@ test("what is overdue is logged before changes are replayed", async () => {
   await until("it to be gone", async () => (await server.cli("exists", "timmy:k1")) === "0");
   const { words } = await watch(store, { patterns: ["k*"] }, { from: { last: Infinity }, live: false });
   expect(await words(9)).toEqual(["set k1 1 me", "expired k1 -"]);
+});
+
+test("another database's board of the same prefix has expiries of its own", async () => {
+  const store = await openBoard(server.url);
+  const elsewhere = await openBoard(server.url, { address: parseRedisUrl(`${server.url}/1`) });
+  await server.cli("config", "set", "notify-keyspace-events", "");
+  const { words } = await watch(store, { patterns: ["k*"] });
+  await set(store, "k1", "1", 300);
+  await set(elsewhere, "k1", "1", 3_600_000);
+  expect(await words(2)).toEqual(["set k1 1 me", "expired k1 -"]);
+  await server.cli("config", "set", "notify-keyspace-events", "K$gx");
+});
+
+test("thousands of foreign keys that expire at once are all told, and asked about by one of those who follow", async () => {
+  const stores = await Promise.all(Array.from({ length: 10 }, () => openBoard(server.url)));
+  const watches = await Promise.all(stores.map((store) => watch(store, { patterns: ["k*"] })));
+  const many = 3000;
+  const lines = Array.from({ length: many }, (_, at) => `set timmy:k${at} x px 1\n`).join("");
+  await server.cli("config", "resetstat");
+  await server.cliBytes([], lines);
+  for (const { take } of watches) {
+    const items = await take(2 * many);
+    expect(items.filter((item) => !("gap" in item) && item.event === "expired")).toHaveLength(many);
+  }
+  const scripts = /cmdstat_evalsha:calls=(\d+)/.exec(await server.cli("info", "commandstats"))?.[1] ?? "0";
+  expect(Number(scripts)).toBeLessThan((many / 100) * watches.length); // each asking about all would be as many
+});
+
+test("foreign deletions are not asked about by everybody", async () => {
+  const stores = await Promise.all(Array.from({ length: 20 }, () => openBoard(server.url)));
+  const watches = await Promise.all(stores.map((store) => watch(store, { patterns: ["k*"] })));
+  const count = 20;
+  await server.cli("config", "resetstat");
+  for (let at = 0; at < count; at++) {
+    await server.cli("set", "timmy:k", "x");
+    await server.cli("del", "timmy:k");
+  }
+  for (const { take } of watches) await take(2 * count);
+  const calls = async () =>
+    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await server.cli("info", "commandstats"))?.[1] ?? 0);
+  const asked = await until("somebody to have asked", calls);
+  expect(asked).toBeLessThan((count * watches.length) / 2);
 });

@@ -75,6 +75,8 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
       err: `timmy-bb: changes after ${ids[0]} were dropped by retention; going on at ${ids[2]}\n`,
     });
     expect((await place.run(["history", "k"])).err).toBe("");
+    const [gap, ...none] = rowsOf((await place.run(["history", "none", ...since.slice(2), "--json"])).out);
+    expect([gap, none]).toEqual([{ gap: { after: ids[0], next: ids[2] } }, []]);
   });
 
   test("get --json, keys --long --json and keys --by have the same provenance", async () => {
@@ -130,12 +132,34 @@ test("a pipe that is closed, and what cannot go together", async () => {
   expect(await place.bash("set -o pipefail; timmy-bb history k | head -1 | cut -f 4 | cut -c 1-3")).toEqual(
     done("0xx\n"),
   );
+  const nobody = await place.run(["keys", "--by", ""]);
+  expect(nobody).toEqual({
+    exit: 2,
+    out: "",
+    err: "timmy-bb: --by: the agent is empty\nhint: is a variable unset?\n",
+  });
   const refused = await place.run(["history", "k", "--last", "1", "--since", "1h"]);
   expect(refused).toMatchObject({
     exit: 2,
     out: "",
     err: expect.stringMatching(/^timmy-bb: --last and --since cannot/),
   });
+});
+
+test("a long history is printed as it is read, not held", async () => {
+  const place = Workplace.memory();
+  await using board = await place.openBoard();
+  const value = Buffer.alloc(60_000, "x");
+  for (let n = 0; n < 20; n++) await Promise.all(Array.from({ length: 100 }, () => board.set("k", value)));
+  const peak = `
+    exec 3< <(exec timmy-bb history k)
+    head -c 1 <&3 > first
+    grep VmHWM /proc/$!/status
+    cat <&3 | wc -l
+  `;
+  const [, kilobytes, lines] = /(\d+) kB\n(\d+)/.exec((await place.bash(peak)).out) ?? [];
+  expect(Number(lines)).toBe(2000);
+  expect(Number(kilobytes)).toBeLessThan(150_000); // of 120 MB, and the program
 });
 
 function rowsOf(text: string): Record<string, unknown>[] {

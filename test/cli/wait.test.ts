@@ -45,7 +45,9 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     expect(await place.run(["wait", "one"], { input: "open" })).toEqual(done("a\nb\n"));
     expect(await place.run(["wait", "one", "--raw"])).toEqual(done("a\nb"));
     expect(await place.run(["wait", "two", "one", "--wait", "10s"])).toEqual(done("two\t2\none\ta\\nb\n"));
-    expect(await place.run(["wait", "none", "two", "--any"])).toEqual(done("two\t2\n"));
+    expect(await place.run(["wait", "two", "none", "two", "one", "--any"])).toEqual(
+      done("two\t2\none\ta\\nb\n"),
+    );
     expect(await place.run(["wait", "two", "--value", "2"])).toEqual(done("2\n"));
     writeFileSync(place.path("bytes"), "a\nb");
     expect(await place.run(["wait", "one", "--value-file", "bytes"])).toEqual(done("a\nb\n"));
@@ -65,6 +67,8 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     expect(await place.run(["wait", "k", "--value", "2", "--wait", "200ms"])).toEqual(late("200ms"));
     expect(await place.run(["wait", "k", "--absent", "--wait", "200ms"])).toEqual(late("200ms"));
     expect(await place.run(["wait", "k", "--changed", "--wait", "200ms"])).toEqual(late("200ms"));
+    expect(await place.run(["wait", "none", "--wait", "0ms"])).toEqual(late("0s"));
+    expect(await place.run(["wait", "k", "--wait", "0s"])).toEqual(done("1\n"));
   });
 
   test("woken by another process", async () => {
@@ -119,6 +123,9 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     await until("its end", async () => (await place.ask("publish", "c", "a\nb")) === "1\n");
     expect(await ends(waiting)).toEqual(done("a\nb\n"));
     expect((await place.run([...next, "--since", "1h", "--raw"])).out).toBe("a\nb");
+    expect(await place.run([...next, "--since", "1h", "--wait", "0"])).toEqual(done("a\nb\n"));
+    expect(await place.run([...next, "--wait", "0"])).toEqual(late("0s"));
+    expect(await place.run(["wait", "--channel", "d", "--since", "1h", "--wait", "0s"])).toEqual(late("0s"));
     expect(await place.ask(...next, "--since", "1h", "--json")).toContain('"payload":"a\\nb"');
   });
 

@@ -212,7 +212,9 @@ test.each([
 });
 
 test.each([
-  ...["CHANNEL", "ID", "BY", "AT", "LOCK_TOKEN", "FENCE"].map((name) => `TIMMY_BB_${name}`),
+  ...["CHANNEL", "EVENT", "KEY", "SIZE", "INITIAL", "ID", "BY", "AT", "LOCK_TOKEN", "FENCE"].map(
+    (name) => `TIMMY_BB_${name}`,
+  ),
   "TIMMY_BB_SERVICE_HOST",
   "TIMMY_BB_REDIS_SERVICE_PORT_TCP",
   "TIMMY_BB_PORT_6379_TCP_ADDR",

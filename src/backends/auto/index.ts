@@ -125,6 +125,7 @@ class AutoBackend implements Backend {
     });
     const onState = (state: FollowState) => {
       if (state.state === "away") tellAway();
+      if (state.state === "back") this.#stores.seeRedis(); // whoever is told now shall find redis
       options.onState(state);
     };
     // A server that is silent, not gone, would otherwise be waited for until the bound of a whole operation.
@@ -132,12 +133,12 @@ class AutoBackend implements Backend {
       (unreachable) => unreachable && tellAway(),
       () => {}, // the follower meets the same refusal and ends with it
     );
-    return followBoth(
-      this.#stores.redis.followPatiently(selection, { ...options, onState }),
-      file,
-      away,
-      this.#stores.settings.onNotice,
+    const redis = this.#stores.redis.followPatiently(selection, { ...options, onState });
+    redis.ready.then(
+      () => this.#stores.seeRedis(),
+      () => {}, // the loop throws it
     );
+    return followBoth(redis, file, away, this.#stores.settings.onNotice);
   }
 
   #replay(selection: AnySelection, options: FollowOptions): Follower<Entry | Gap> {

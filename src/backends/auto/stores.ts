@@ -19,6 +19,8 @@ export class Stores {
   readonly redis: RedisStore;
   #memory: Promise<Backend> | null = null;
   #unreachable: { readonly error: UnreachableError; readonly until: number } | null = null;
+  /** How often redis was found to be there after it was away. */
+  #timesSeen = 0;
   #toldOfFallback = false;
   #toldOfUnsynced = false;
 
@@ -31,9 +33,18 @@ export class Stores {
   async reach(): Promise<UnreachableError | null> {
     if (this.#unreachable !== null && this.#unreachable.until > Date.now()) return this.#unreachable.error;
     this.#unreachable = null;
+    const seen = this.#timesSeen;
     const error = await this.#tryToReach(ATTEMPTS);
-    if (error !== null) this.#unreachable = { error, until: Date.now() + VERDICT_MS };
+    if (error === null) return null;
+    if (seen !== this.#timesSeen) return this.reach(); // it has come meanwhile
+    this.#unreachable = { error, until: Date.now() + VERDICT_MS };
     return error;
+  }
+
+  /** Redis is there, as somebody has found out who follows it. */
+  seeRedis(): void {
+    this.#timesSeen++;
+    this.#unreachable = null;
   }
 
   async #tryToReach(attempts: number): Promise<UnreachableError | null> {

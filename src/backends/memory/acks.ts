@@ -3,10 +3,7 @@ import { BlackboardError } from "../../core/errors.ts";
 import type { Database } from "./database.ts";
 import type { Desk } from "./desk.ts";
 import { isLocked } from "./faults.ts";
-import type { Lockout } from "./lockout.ts";
-
-/** How long until a locked file is tried again, in milliseconds; each try waits for the lock, too. */
-export const RETRY_MS = 100;
+import { type Lockout, RETRY_MS } from "./lockout.ts";
 
 interface Ack {
   readonly n: number;

@@ -91,7 +91,7 @@ export class Board {
     this.db.run(REMOVE, name);
     const entry = { kind: "expired", name, board, channel: CHANGES, data: null, author: null } as const;
     const { stream } = append(this.db, { ...entry, isUnsynced: false }, now);
-    // How much another board's log keeps is not known here; its own next write sees to it.
+    // How much another board's log keeps is not known here: each of its own next changes drops some hundreds of what is too much.
     if (this.prefix === board) this.#dropChanges(stream);
   }
 

@@ -1,5 +1,6 @@
 /** The consumers of a board: joining their workers, what is known of them, forgetting them. */
 import { randomBytes } from "node:crypto";
+import { usageError } from "../../core/errors.ts";
 import { numberToId } from "../../core/ids.ts";
 import { writeSelection } from "../../core/selection.ts";
 import type { AnySelection, ConsumerChannel, ConsumerFacts, WorkerFacts } from "../../core/types.ts";
@@ -41,6 +42,7 @@ export class Consumers {
   readonly #channels: Channels;
   readonly #expiries: Expiries;
   readonly #workers = new Set<MemoryWorker>();
+  #isClosed = false;
 
   constructor(board: Board, channels: Channels, expiries: Expiries) {
     this.#board = board;
@@ -49,8 +51,10 @@ export class Consumers {
   }
 
   /** The watch comes before the row: from then on no message can go unnoticed. */
-  work(name: string, selection: AnySelection, options: WorkerOptions): MemoryWorker {
+  async work(name: string, selection: AnySelection, options: WorkerOptions): Promise<MemoryWorker> {
     checkKept(selection, this.#board.settings.history);
+    if ("keys" in selection) await this.#expiries.clear(() => this.#isClosed);
+    if (this.#isClosed) throw usageError("the board is closed");
     let worker: MemoryWorker;
     const fail = (error: unknown) => worker.fail(error);
     const companion = "keys" in selection ? this.#expiries.watch(fail) : null;
@@ -97,6 +101,7 @@ export class Consumers {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#workers].map((worker) => worker.close()));
   }
 
@@ -124,7 +129,8 @@ export class Consumers {
       .all(CHANNELS, numberIn(consumer, "id"), start, oldestAllowed, prefix, CHANGES, choice.isOfKeys ? 1 : 0)
       .filter(
         (row) =>
-          row.delivered !== null || (numberIn(row, "lag") > 0 && choice.hasStream(bytesIn(row, "channel"))),
+          row.delivered !== null ||
+          (numberIn(row, "lag") > 0 && choice.hasStream(bytesIn(row, "channel"), prefix)),
       )
       .map((row) => ({
         channel: nameOf(bytesIn(row, "channel")),

@@ -3,18 +3,21 @@
  * expired, so at the time of the next expiry this makes an empty change. One for all the followers and workers of a store; every process
  * that follows keys has one, and the fastest of them logs the expiry.
  */
+import { setImmediate as breath } from "node:timers/promises";
 import { setAlarm } from "../../core/alarm.ts";
 import { BlackboardError } from "../../core/errors.ts";
-import { RETRY_MS } from "./acks.ts";
 import type { Board } from "./board.ts";
 import { numberIn, orNull } from "./cells.ts";
 import { isLocked } from "./faults.ts";
+import { RETRY_MS } from "./lockout.ts";
 import type { Companion } from "./waker.ts";
 
 /** The file is looked at once in so many milliseconds at most, however often it changes. */
 const LOOK_MS = 25;
 /** Up to so many milliseconds, by chance, so that not all processes wake to do what one of them does. */
 const SPREAD_MS = 30;
+/** How long following may be put off by what is overdue, in milliseconds. */
+const CLEARING_MS = 1000;
 
 const NEXT = "SELECT min(expires_at) AS at FROM entries WHERE expires_at IS NOT NULL";
 
@@ -31,9 +34,8 @@ export class Expiries {
     this.#board = board;
   }
 
-  /** Begins with what is overdue, and goes on until what is returned is stopped. */
+  /** Goes on until what is returned is stopped, or it has told that it cannot. What `clear` has left comes as news. */
   watch(onFailure: (error: unknown) => void): Companion {
-    this.clear();
     this.#watchers.add(onFailure);
     this.#lookSoon();
     const stop = () => {
@@ -48,10 +50,19 @@ export class Expiries {
     if (this.#watchers.size > 0) this.#look ??= setTimeout(this.#lookNow, LOOK_MS);
   };
 
-  /** Logs what has expired by now, so that it does not come as news; but for what another process's lock keeps it from. */
-  clear(): void {
+  /**
+   * Logs what has expired by now, so that it does not come as news: as much as there is time for, and nothing if another process's
+   * lock is in the way. Where all else is synchronous, this breathes.
+   * @param isOver asked after each breath
+   */
+  async clear(isOver: () => boolean): Promise<void> {
+    const now = Date.now();
+    const end = performance.now() + Math.min(CLEARING_MS, this.#board.settings.timeoutMs);
     try {
-      while (this.#clearSome());
+      while (this.#clearSome(now) && performance.now() < end) {
+        await breath();
+        if (isOver()) return;
+      }
     } catch (error) {
       if (!isLocked(error)) throw error;
     }
@@ -70,7 +81,7 @@ export class Expiries {
   readonly #ring = (): void => {
     this.#orTell(() => {
       try {
-        const isMore = this.#clearSome();
+        const isMore = this.#clearSome(Date.now());
         this.#set(this.#next(), isMore ? 0 : SPREAD_MS);
       } catch (error) {
         if (!isLocked(error)) throw error;
@@ -80,9 +91,9 @@ export class Expiries {
   };
 
   /** As much as one transaction takes, unless somebody was faster. @returns whether something was there to do */
-  #clearSome(): boolean {
+  #clearSome(now: number): boolean {
     const { db } = this.#board;
-    const isDue = (this.#next() ?? Number.POSITIVE_INFINITY) <= Date.now();
+    const isDue = (this.#next() ?? Number.POSITIVE_INFINITY) <= now;
     if (isDue) db.hardlyWaiting(() => this.#board.change(() => {}));
     return isDue;
   }
@@ -112,7 +123,10 @@ export class Expiries {
       work();
     } catch (error) {
       if (error instanceof BlackboardError && error.kind === "unavailable") return;
-      for (const tell of this.#watchers) tell(error);
+      const told = [...this.#watchers];
+      this.#watchers.clear(); // whoever is told wakes, and would wake this
+      this.#stop();
+      for (const tell of told) tell(error);
     }
   }
 }

@@ -35,6 +35,7 @@ export class MemoryFollower implements Follower<Entry | Gap> {
   /** `null` if it is not live, or not any more. */
   #live: Live | null = null;
   #failure: unknown = null;
+  #hasBegun = false;
 
   /** @param onEnd told when nothing is read any more */
   constructor(around: Surroundings, wanted: Wanted, onEnd: () => void) {
@@ -66,6 +67,7 @@ export class MemoryFollower implements Follower<Entry | Gap> {
 
   /** What has arrived stays in the log and is read from there; retention does not wait for it any more. */
   async close(): Promise<void> {
+    this.#orFail(() => this.#beginOnce());
     const live = this.#live;
     if (live === null) return;
     this.#live = null;
@@ -81,13 +83,20 @@ export class MemoryFollower implements Follower<Entry | Gap> {
   }
 
   async #start(): Promise<void> {
-    if (this.#wanted.live) return this.#startLive();
-    if (this.#isOfKeys) this.#around.expiries.clear();
-    this.#db.snapshot(() => this.#begin().end());
+    if (this.#isOfKeys) await this.#around.expiries.clear(() => this.#hasBegun);
+    this.#beginOnce();
+  }
+
+  /** As it is closed at the latest: the file may be let go of then. */
+  #beginOnce(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    if (this.#wanted.live) this.#beginLive();
+    else this.#db.snapshot(() => this.#begin().end());
   }
 
   /** The watch comes before the row: from then on nothing can go unnoticed. */
-  #startLive(): void {
+  #beginLive(): void {
     const companion = this.#isOfKeys ? this.#around.expiries.watch(this.#fail) : null;
     const waker = new Waker(this.#db.path, companion);
     try {

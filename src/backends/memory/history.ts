@@ -11,7 +11,7 @@ import { lastNumber } from "./log.ts";
 import type { Loss } from "./losses.ts";
 import type { Streams } from "./streams.ts";
 
-const STREAMS = "SELECT id, channel, kept, oldest, last, dropped FROM streams WHERE last > ?";
+const STREAMS = "SELECT id, board, channel, kept, oldest, last, dropped FROM streams WHERE last > ?";
 const NTH_NEWEST = "SELECT n FROM log WHERE stream = ? AND unsynced = 0 ORDER BY n DESC LIMIT 1 OFFSET ?";
 const NEWEST_BELOW = "SELECT max(n) AS n FROM log WHERE stream = ? AND unsynced = 0 AND n < ?";
 const NEWEST = `SELECT n, name FROM log WHERE stream = ? AND (unsynced = 1 OR n > ?) AND n > ? AND n < ?
@@ -56,9 +56,9 @@ function positionOf(from: Start, now: number): number {
 
 function candidatesOf(board: Board, streams: Streams, position: number, oldestAllowed: number): Candidate[] {
   return board.db.all(STREAMS, position).flatMap((row) => {
-    const channel = bytesIn(row, "channel");
-    if (!streams.has(channel)) return [];
+    if (!streams.has(row)) return [];
     const upTo = newestLost(board, row, oldestAllowed);
+    const channel = bytesIn(row, "channel");
     return [{ stream: numberIn(row, "id"), channel, upTo, last: numberIn(row, "last") }];
   });
 }

@@ -135,7 +135,7 @@ class MemoryBackend implements Backend {
     selection: Of,
     options: WorkerOptions,
   ): Promise<Worker<EntryOf<Of>>> {
-    return this.#consumers.work(consumer, selection, options) as Worker<EntryOf<Of>>;
+    return (await this.#consumers.work(consumer, selection, options)) as Worker<EntryOf<Of>>;
   }
 
   async consumers(): Promise<readonly ConsumerFacts[]> {

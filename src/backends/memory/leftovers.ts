@@ -2,7 +2,7 @@
  * What other workers of a consumer were handed and did not finish. A worker that came alone takes it over in order, before
  * anything newer of the same channel.
  */
-import { bytesIn, numberIn, type Row } from "./cells.ts";
+import { bytesIn, numberIn, type Row, textIn } from "./cells.ts";
 import type { Database } from "./database.ts";
 import type { Desk } from "./desk.ts";
 import type { Place, Tray } from "./tray.ts";
@@ -10,7 +10,7 @@ import type { Place, Tray } from "./tray.ts";
 /** Asked most often, and most often there is nothing. */
 const IS_ANY = "SELECT 1 FROM pending WHERE consumer = ? AND worker <> ? LIMIT 1";
 /** The oldest first. */
-const HELD = `SELECT stream, channel, min(due) AS due FROM pending JOIN streams ON streams.id = pending.stream
+const HELD = `SELECT stream, board, channel, min(due) AS due FROM pending JOIN streams ON streams.id = pending.stream
   WHERE consumer = ? AND worker <> ? GROUP BY stream ORDER BY min(n)`;
 const OVERDUE = `SELECT n, attempt, due FROM pending
   WHERE consumer = ?1 AND worker <> ?2 AND stream = ?3 AND due <= ?5 ORDER BY n LIMIT ?4`;
@@ -87,8 +87,8 @@ export class Leftovers {
     if (this.#db.get(IS_ANY, consumer, worker) === undefined) return [];
     return this.#db
       .all(HELD, consumer, worker)
-      .map(toHeld)
-      .filter(({ channel }) => choice.hasStream(channel));
+      .filter((row) => choice.hasStream(bytesIn(row, "channel"), textIn(row, "board")))
+      .map(toHeld);
   }
 
   /** When there is something to take over: in order, that is the oldest. */

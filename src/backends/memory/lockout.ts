@@ -8,6 +8,9 @@ import type { FollowState } from "../../core/types.ts";
 import type { Database } from "./database.ts";
 import { isLocked } from "./faults.ts";
 
+/** How long until a locked file is tried again, in milliseconds; each try waits for the lock, too. */
+export const RETRY_MS = 100;
+
 export class Lockout {
   readonly #db: Database;
   readonly #onState: (state: FollowState) => void;

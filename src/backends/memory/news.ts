@@ -153,7 +153,7 @@ export class News {
   /** Whether the row's stream is selected. */
   #isRead(row: Row): boolean {
     if (this.#leftOut.has(numberIn(row, "stream"))) return false;
-    return this.#desk.member.choice.hasStream(bytesIn(row, "channel"));
+    return this.#desk.member.choice.hasStream(bytesIn(row, "channel"), this.#board.prefix);
   }
 }
 

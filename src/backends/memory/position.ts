@@ -20,16 +20,16 @@ export function handedOutUpTo(board: Board, member: Member): number {
   const ofKeys = choice.isOfKeys ? 1 : 0;
   const last = lastNumber(board.db); // before the rows are read: what is logged meanwhile is behind it
   const rows = board.db.all(NEW, consumer, start, board.prefix, CHANGES, last + 1, ofKeys);
-  return Math.min(last, lowest(rows, choice) - 1);
+  return Math.min(last, lowest(board, rows, choice) - 1);
 }
 
 /** Everything selected up to here is done: retention need not wait for this consumer. */
 export function doneUpTo(board: Board, member: Member): number {
-  const inHand = lowest(board.db.all(IN_HAND, member.consumer), member.choice);
+  const inHand = lowest(board, board.db.all(IN_HAND, member.consumer), member.choice);
   return Math.min(handedOutUpTo(board, member), inHand - 1);
 }
 
-function lowest(rows: readonly Row[], choice: Choice): number {
-  const selected = rows.filter((row) => choice.hasStream(bytesIn(row, "channel")));
+function lowest({ prefix }: Board, rows: readonly Row[], choice: Choice): number {
+  const selected = rows.filter((row) => choice.hasStream(bytesIn(row, "channel"), prefix));
   return selected.reduce((least, row) => Math.min(least, numberIn(row, "n")), Number.MAX_SAFE_INTEGER);
 }

@@ -21,8 +21,8 @@ const PAGE = `SELECT n, stream, unsynced, kind, author, size, name, failure,
   CASE WHEN size <= ${PAGE_BYTES} THEN data END AS data, ${IS_WHOLE}
   FROM log WHERE n > ?1 AND n <= ?3 AND (kind <> 'message') = ?4 ORDER BY n LIMIT ${PAGE_ROWS}`;
 const LARGE = `SELECT ${COLUMNS} FROM log WHERE n = ?`;
-const DROPPED = "SELECT id, channel, dropped FROM streams WHERE dropped > ?";
-const UNREAD = "SELECT id, channel, last FROM streams WHERE last > ?";
+const DROPPED = "SELECT id, board, channel, dropped FROM streams WHERE dropped > ?";
+const UNREAD = "SELECT id, board, channel, last FROM streams WHERE last > ?";
 
 /** What is kept in memory when the file is let go of: so many entries, and so many bytes or one entry. */
 const HELD_ENTRIES = 1000;
@@ -83,7 +83,7 @@ export class Reader {
   end(): void {
     this.#row = 0;
     this.#end = lastNumber(this.#db);
-    const selected = this.#db.all(UNREAD, this.#position).filter((row) => this.#has(row));
+    const selected = this.#db.all(UNREAD, this.#position).filter((row) => this.#streams.has(row));
     this.#lasts = new Map(selected.map((row) => [numberIn(row, "id"), numberIn(row, "last")]));
   }
 
@@ -156,13 +156,9 @@ export class Reader {
   #noteDropped(): void {
     for (const row of this.#db.all(DROPPED, this.#position)) {
       const stream = numberIn(row, "id");
-      if (!this.#has(row) || !this.#hadUnread(stream)) continue;
+      if (!this.#streams.has(row) || !this.#hadUnread(stream)) continue;
       this.#losses.note({ stream, channel: bytesIn(row, "channel"), upTo: numberIn(row, "dropped") });
     }
-  }
-
-  #has(row: Row): boolean {
-    return this.#streams.has(bytesIn(row, "channel"));
   }
 
   /** Before the end; what was dropped may all have come after it. */

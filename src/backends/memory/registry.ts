@@ -44,7 +44,7 @@ export interface WorkerRow {
 
 /** A row's selection, made ready. */
 export interface Ear {
-  /** Whether it gets entries of this channel's stream. */
+  /** Whether it gets entries of this channel's stream, of the board that asks. */
   readonly hears: Matcher;
   /** The channels it names exactly; none, if it watches keys. */
   readonly channels: readonly string[];
@@ -113,7 +113,9 @@ export class Registry {
 
   /** Every live follower of the file. */
   live(): readonly LiveFollower[] {
-    const rows = this.#db.all(ALL, this.#board).map((row) => ({ row, identity: identityIn(row) }));
+    const rows = this.#db
+      .all(ALL, this.#board)
+      .map((row) => ({ row, identity: identityIn(row, this.#board) }));
     return rows.filter(({ row, identity }) => isLive(identity.owner, row)).map(({ identity }) => identity);
   }
 
@@ -122,18 +124,19 @@ export class Registry {
     const known = this.#known.get(id);
     if (known !== undefined) return known;
     if (this.#known.size >= REMEMBERED) this.#known.clear();
-    const identity = identityIn(this.#db.one(ONE, id));
+    const identity = identityIn(this.#db.one(ONE, id), this.#board);
     this.#known.set(id, identity);
     return identity;
   }
 }
 
-function identityIn(row: Row): Identity {
+function identityIn(row: Row, asking: string): Identity {
   const selection = readSelection(textIn(row, "selection"));
+  const { hasStream } = compileSelection(selection);
   return {
     board: textIn(row, "board"),
     ear: {
-      hears: compileSelection(selection).hasStream,
+      hears: (channel) => hasStream(channel, asking),
       channels: "keys" in selection ? [] : selection.channels,
     },
     worker: workerIn(row),

@@ -104,8 +104,10 @@ CREATE TABLE pending (
   PRIMARY KEY (consumer, n)
 ) WITHOUT ROWID;
 `;
+/** The same tables, but what `followers` and `consumers` select may be keys, which no older timmy-bb can read. */
+const VERSION_3 = "";
 /** What leads from each version to the next, from an empty file on: a new file goes the way an old one has gone. */
-const STEPS = [VERSION_1, VERSION_2];
+const STEPS = [VERSION_1, VERSION_2, VERSION_3];
 
 /** One statement, so that the three numbers are of one moment. */
 const IDENTITY = `SELECT

@@ -1,12 +1,12 @@
 /** Which streams of the log a selection means, and what their channels are called. */
-import { bytesIn, type Row } from "./cells.ts";
+import { bytesIn, type Row, textIn } from "./cells.ts";
 import type { Database } from "./database.ts";
 import type { Choice } from "./selection.ts";
 
 /** Streams remembered; more are looked up again. */
 const REMEMBERED = 10_000;
 
-const CHANNEL = "SELECT channel FROM streams WHERE id = ?";
+const STREAM = "SELECT board, channel FROM streams WHERE id = ?";
 
 export class Streams {
   readonly #db: Database;
@@ -28,14 +28,15 @@ export class Streams {
   channelOf(stream: number): Buffer | null {
     const known = this.#known.get(stream);
     if (known !== undefined) return known;
-    const name = bytesIn(this.#db.one(CHANNEL, stream), "channel");
-    const channel = this.has(name) ? name : null;
+    const row = this.#db.one(STREAM, stream);
+    const channel = this.has(row) ? bytesIn(row, "channel") : null;
     this.#known.set(stream, channel);
     return channel;
   }
 
-  has(channel: Buffer): boolean {
-    return this.#choice.hasStream(channel);
+  /** Whether the stream is selected; by the `board` and `channel` in its row. */
+  has(row: Row): boolean {
+    return this.#choice.hasStream(bytesIn(row, "channel"), textIn(row, "board"));
   }
 
   /** Whether an entry of such a stream is selected; by the `name` in its row. */

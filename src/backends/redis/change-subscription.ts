@@ -6,7 +6,8 @@
  * two is the same change; all else that it tells is a foreign client's doing.
  *
  * Only that a key expired, the server tells by itself, whoever wrote the key, and it may be in the log a moment later. So it is held
- * back until that is clear: it was logged; or something else happened to the key; or somebody asked the server (`decide`).
+ * back until that is clear: it was logged; or something else happened to the key; or whoever asked the server about it first (see `Sweeper`)
+ * was told, with everybody else who follows the key, that it was a foreign client's.
  */
 import { compileGlob, type Matcher } from "../../core/glob.ts";
 import { idToNumber, numberToId, numberToMs } from "../../core/ids.ts";
@@ -22,12 +23,17 @@ import type { Delivery, Fields, Source } from "./subscription.ts";
 const SILENT = new Set(["expire", "persist", "new", "keymiss", "overwritten", "type_changed"]);
 const GONE = new Set(["del", "rename_from", "move_from", "evicted"]);
 
+/** Said of a key that was asked about: nothing of ours. */
+const FOREIGN = Buffer.from(".");
+
 /** What is heard beside changes. */
 export interface Asides {
-  /** The next key expires in so many milliseconds. */
+  /** The next key expires in so many milliseconds; infinite: none does. */
   readonly onDue: (ms: number) => void;
   /** The server says that a key expired, or that a foreign client deleted it. `null`: it is not asked for what it says. */
-  readonly onGone: ((key: string) => void) | null;
+  readonly onGone: ((key: string, event: "expired" | "del") => void) | null;
+  /** Nothing is to be found out about a key any more. */
+  readonly onSettled: (key: string) => void;
 }
 
 interface Pattern {
@@ -79,11 +85,6 @@ export class ChangeSubscription implements Source {
     return this.#told;
   }
 
-  /** Keys that expired, as the server says, if that is not clear yet. */
-  get undecided(): readonly string[] {
-    return [...this.#expired];
-  }
-
   matches(channel: string): boolean {
     return channel === CHANGES;
   }
@@ -106,7 +107,7 @@ export class ChangeSubscription implements Source {
   ): void {
     this.#deliver = deliver;
     const channel = decodeName(channelBytes);
-    if (channel === this.#layout.due) this.#asides.onDue(Number(payload));
+    if (channel === this.#layout.due) this.#hearDue(payload.toString("latin1"));
     else if (channel.startsWith(this.#changeStart)) {
       const key = channel.slice(this.#changeStart.length);
       if (this.#counts(key, pattern, "change")) this.#hearOurs(key, payload);
@@ -119,10 +120,10 @@ export class ChangeSubscription implements Source {
     }
   }
 
-  /** What the server said expired, and is not in the log, was a foreign client's. */
-  decide(keys: readonly string[]): void {
+  /** What the server said expired, and nobody can ask about, was a foreign client's. */
+  readonly giveUp = (keys: Iterable<string>): void => {
     for (const key of keys) this.#settle(key);
-  }
+  };
 
   entryOf(_channel: string, number: number, fields: Fields): Change | null {
     const key = decodeName(fields.get("key") ?? Buffer.alloc(0));
@@ -138,11 +139,17 @@ export class ChangeSubscription implements Source {
     return this.#asides.onGone === null ? [] : names.map((name) => keyspaceOf(this.#database, name));
   }
 
+  #hearDue(payload: string): void {
+    const [database, ms] = payload.split(" ");
+    if (Number(database) === this.#database) this.#asides.onDue(ms === "-" ? Infinity : Number(ms));
+  }
+
   #hearOurs(key: string, payload: Buffer): void {
     this.#announced = payload.length === 0 ? key : null;
+    if (payload.equals(FOREIGN)) this.#settle(key);
     const told = toTold(key, payload);
     if (told === null || told.database !== this.#database) return; // the same prefix in another database is another board
-    if (told.change.event === "expired") this.#expired.delete(key);
+    if (told.change.event === "expired") this.#forget(key);
     else this.#settle(key);
     this.#deliver({ number: told.number, channel: CHANGES, entry: told.change });
   }
@@ -155,11 +162,17 @@ export class ChangeSubscription implements Source {
     if (event === "expired") this.#expired.add(key);
     else this.#settle(key);
     if (event !== "expired") this.#deliverForeign(isGone ? "del" : "set", key);
-    if (isGone) this.#asides.onGone?.(key);
+    if (isGone) this.#asides.onGone?.(key, event === "expired" ? "expired" : "del");
   }
 
   #settle(key: string): void {
-    if (this.#expired.delete(key)) this.#deliverForeign("expired", key);
+    if (this.#forget(key)) this.#deliverForeign("expired", key);
+  }
+
+  /** Whether it was undecided. */
+  #forget(key: string): boolean {
+    this.#asides.onSettled(key);
+    return this.#expired.delete(key);
   }
 
   #deliverForeign(event: ChangeEvent, key: string): void {

@@ -95,7 +95,7 @@ local function call_off(key)
   redis.call('PUBLISH', root .. 'change:' .. key, '-')
 end
 
--- appends to the log, and tells those who follow the key, if there are any
+-- Tells those who follow the key, and appends to the log. The followers of a replica are not counted: they fetch the value.
 local function log(number, kind, key, value, author, followers)
   local entry = {'kind', kind, 'key', key, 'by', author}
   local told = database .. ' ' .. id(number) .. ' ' .. kind .. ' ' .. (value and text(#value) or '-') .. ' ' .. author
@@ -108,8 +108,9 @@ local function log(number, kind, key, value, author, followers)
       if followers ~= 0 then told = told .. '\\n' .. value end
     end
   end
+  -- first, because a user's rights may end here, and what a script has done before it fails stays done
+  redis.call('PUBLISH', root .. 'change:' .. key, told)
   append('', changes_kept, number, entry)
-  if followers ~= 0 then redis.call('PUBLISH', root .. 'change:' .. key, told) end
 end
 
 -- what a value looks like, at a cost that does not grow with it
@@ -150,9 +151,9 @@ local function written_by_us(key)
   return nil
 end
 
--- those who follow keys log expiries in time: they must know when the next one is
+-- those who follow keys log expiries in time: they must know when the next one is, or that there is none
 local function tell_due(ms)
-  redis.call('PUBLISH', root .. 'due', text(ms - now))
+  redis.call('PUBLISH', root .. 'due', database .. ' ' .. (ms and text(ms - now) or '-'))
 end
 
 -- notes when a key ends; nil: when the server says it does
@@ -173,8 +174,8 @@ end
 local function settle(key)
   if redis.call('EXISTS', key) == 1 then return end
   local due = redis.call('ZSCORE', expiries, key)
-  if due and tonumber(due) <= now then log(next_number(), 'expired', key, nil, '') end
   forget(key)
+  if due and tonumber(due) <= now then log(next_number(), 'expired', key, nil, '') end
 end
 
 local function sweep_due(most)

@@ -153,22 +153,28 @@ return facts
 
 /**
  * KEYS[2…]: keys of which the server says that they expired, then others that foreign clients deleted; ARGV: how many are the
- * former. Logs what has expired, a part of it if it is much, and forgets what is gone. Ms until the next key expires; nil: none does.
+ * former. Logs what has expired, a part of it if it is much, and forgets what is gone. Of keys asked about that are not logged it says, to
+ * all who follow them, that it was a foreign client's doing. Ms until the next key expires; nil: none does.
  */
 export const SWEEP = script(`${BOOKS}
 frees_memory()
+local function head() return redis.call('ZRANGE', expiries, 0, 0, 'WITHSCORES') end
+local before = head()[1]
 sweep_due(100)
 for at = 2, #KEYS do
   local key = KEYS[at]
-  if redis.call('EXISTS', key) == 0 then
-    local is_ours = redis.call('HEXISTS', meta, key) == 1
-    if is_ours and at <= tonumber(ARGV[6]) + 1 then log(next_number(), 'expired', key, nil, '') end
-    forget(key)
+  local is_gone = redis.call('EXISTS', key) == 0
+  local is_ours = is_gone and at <= tonumber(ARGV[6]) + 1 and redis.call('HEXISTS', meta, key) == 1
+  if is_gone then forget(key) end
+  if is_ours then
+    log(next_number(), 'expired', key, nil, '')
+  else
+    redis.call('PUBLISH', root .. 'change:' .. key, '.')
   end
 end
-local due = redis.call('ZRANGE', expiries, 0, 0, 'WITHSCORES')[2]
+local first, due = unpack(head())
+if first ~= before then tell_due(due and tonumber(due)) end
 if not due then return false end
-tell_due(tonumber(due))
 return text(tonumber(due) - now)
 `);
 

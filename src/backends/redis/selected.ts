@@ -16,13 +16,13 @@ export function selected(place: SelectedPlace, selection: AnySelection): Followe
   if ("channels" in selection) {
     return { source: new Subscription(layout, address.db, selection), begun: async () => {} };
   }
-  const asides = { onDue: (ms: number) => sweeper.expect(ms), onGone: null };
+  const asides = { onDue: (ms: number) => sweeper.hear(ms), onGone: null, onSettled: () => {} };
   const source = new ChangeSubscription(layout, address.db, selection, asides);
-  const sweeper = new Sweeper(link, sweep, source);
+  const sweeper = new Sweeper(link, sweep, source.giveUp);
   return {
     source,
     begun: async (session, signal) => {
-      if (session !== null) await sweeper.begin(session, signal);
+      if (session !== null) await sweeper.begin(signal);
     },
   };
 }

@@ -2,6 +2,7 @@
  * Where a worker's entries come from: which channels may have something, asking them, and keeping what was handed out.
  * One thing at a time, so that what an answer on its way has handed out is not taken for something nobody knows of.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { idToNumber } from "../../core/ids.ts";
 import { writeSelection } from "../../core/selection.ts";
 import type { Entry, Gap } from "../../core/types.ts";
@@ -50,6 +51,9 @@ export interface SupplyOptions {
   readonly onDue: (channel: string) => void;
 }
 
+/** A worker that has just left, or was killed, may be counted for a moment: the server reads its connections in turn. */
+const [ATTEMPTS, PAUSE_MS] = [10, 20];
+
 export class Supply {
   readonly holdings = new Holdings();
   readonly succession: Succession;
@@ -95,11 +99,20 @@ export class Supply {
   /** Makes the consumer, if it is not there. @throws BlackboardError `conflict` if it is another's */
   async join(begin: WorkerOptions["begin"], deadline: Deadline): Promise<void> {
     const args = [this.#membership.consumer, begin, writeSelection(this.#membership.selection)];
-    const [born, boardBorn, others] = asList(await this.#place.run(JOIN, args, deadline));
+    const [born, boardBorn, others] = await this.#askToJoin(args, deadline);
     if (boardBorn === undefined) throw refusal(this.#membership, asText(born));
     if (this.#born === "" && asNumber(others) === 0) this.succession.begin();
     this.#born = asText(born);
     this.#boardBorn = asText(boardBorn);
+  }
+
+  async #askToJoin(args: readonly Argument[], deadline: Deadline): Promise<readonly Reply[]> {
+    for (let attempt = 1; ; attempt++) {
+      const answer = asList(await this.#place.run(JOIN, args, deadline));
+      const isRefused = answer.length === 1 && asText(answer[0]) === "keys";
+      if (!isRefused || attempt === ATTEMPTS) return answer;
+      await sleep(PAUSE_MS);
+    }
   }
 
   /** All channels that were ever sent to, and are selected. */

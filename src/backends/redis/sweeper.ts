@@ -1,14 +1,14 @@
 /**
  * Sees to it that expiries are logged in time, by whoever follows keys: otherwise the next write would do it, whenever that comes. Each
- * such process knows when the next key expires, because scripts tell it; the first to ask the server logs what is due, and with
- * that tells all others when the next one is.
+ * such process knows when the next key expires, because scripts tell it. The first to ask the server logs what is due, and with
+ * that tells all others when the next one is; and so it is with keys of which the server says something nobody can place.
  */
 import { setAlarm } from "../../core/alarm.ts";
 import { BlackboardError } from "../../core/errors.ts";
-import type { ChangeSubscription } from "./change-subscription.ts";
+import { chunks, KEYS_A_SCRIPT } from "./chunks.ts";
 import type { Deadline } from "./deadline.ts";
+import { RefusedError } from "./errors.ts";
 import type { Link } from "./link.ts";
-import type { Session } from "./session.ts";
 
 /** Behind the moment itself: the server takes a key for expired when its time is over, not when it is reached. */
 const LATER_MS = 2;
@@ -30,82 +30,131 @@ export type RunSweep = (
 export class Sweeper {
   readonly #link: Link;
   readonly #run: RunSweep;
-  readonly #subscription: Pick<ChangeSubscription, "undecided" | "decide">;
-  /** Keys that foreign clients deleted: nothing is to be noted of them any more. */
-  readonly #gone = new Set<string>();
-  #session: Session | null = null;
+  /** Told of keys that expired and cannot be asked about: the server refuses. */
+  readonly #giveUp: (keys: Iterable<string>) => void;
+  /** Keys to ask about, and what the server said of them. */
+  readonly #open = new Map<string, "expired" | "del">();
   #signal: AbortSignal = AbortSignal.abort();
   #due: (() => void) | null = null;
+  /** How often scripts have said when the next key expires. */
+  #heard = 0;
   #asking: (() => void) | null = null;
-  #sweeping: Promise<void> | null = null;
+  #isSweeping = false;
 
-  constructor(link: Link, run: RunSweep, subscription: Pick<ChangeSubscription, "undecided" | "decide">) {
+  constructor(link: Link, run: RunSweep, giveUp: (keys: Iterable<string>) => void) {
     this.#link = link;
     this.#run = run;
-    this.#subscription = subscription;
+    this.#giveUp = giveUp;
   }
 
   /** Logs what expired, and goes on with nothing. @throws BlackboardError */
   async once(signal: AbortSignal): Promise<void> {
-    let left: number | null = 0;
-    while (left !== null && left <= 0) left = await this.#run([], [], this.#link.deadline(signal));
+    await this.#sweepDue(signal);
   }
 
   /** For one session, until the signal ends it. What expired before is logged when this is done. @throws BlackboardError */
-  async begin(session: Session, signal: AbortSignal): Promise<void> {
-    this.#session = session;
+  async begin(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
+    this.#open.clear();
     signal.addEventListener("abort", () => this.#rest(), { once: true });
-    await this.#sweep();
+    this.#expect(RETRY_MS); // should this fail
+    await this.#sweepAndExpect();
   }
 
-  /** The next key expires in so many milliseconds. */
-  readonly expect = (ms: number): void => {
-    if (this.#signal.aborted) return;
-    this.#due?.();
-    this.#due = setAlarm(Math.max(ms, 0) + LATER_MS + Math.random() * SPREAD_MS, this.#sweepNow);
+  /** The next key expires in so many milliseconds, as a script says. */
+  readonly hear = (ms: number): void => {
+    this.#heard++;
+    this.#expect(ms);
   };
 
-  /** Something is to be found out or to be forgotten about a key, soon. */
-  readonly ask = (key: string): void => {
+  /** Something is to be found out, or to be forgotten, about a key, soon. */
+  readonly ask = (key: string, said: "expired" | "del"): void => {
     if (this.#signal.aborted) return;
-    if (!this.#subscription.undecided.includes(key)) this.#gone.add(key);
+    this.#open.set(key, said);
+    this.#askSoon();
+  };
+
+  /** Somebody else has asked. */
+  readonly settle = (key: string): void => {
+    this.#open.delete(key);
+  };
+
+  #askSoon(): void {
     this.#asking ??= setAlarm(Math.random() * SPREAD_MS * 2, () => {
       this.#asking = null;
-      if (this.#gone.size > 0 || this.#subscription.undecided.length > 0) this.#sweepNow();
+      if (this.#open.size > 0) void this.#sweep();
     });
-  };
-
-  readonly #sweepNow = (): void => {
-    this.#sweeping ??= this.#sweep()
-      .catch((error: unknown) => this.#later(error))
-      .finally(() => {
-        this.#sweeping = null;
-      });
-  };
+  }
 
   async #sweep(): Promise<void> {
-    const expired = this.#subscription.undecided;
-    const gone = [...this.#gone];
-    const left = await this.#run(expired, gone, this.#link.deadline(this.#signal));
-    for (const key of gone) this.#gone.delete(key);
-    // What the script has logged has been told before it answered: behind this it has arrived.
-    if (expired.length > 0) await this.#session?.settled(this.#link.deadline(this.#signal));
-    this.#subscription.decide(expired);
-    if (left !== null) this.expect(left);
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
+    try {
+      await this.#askAll();
+      await this.#sweepAndExpect();
+    } catch (error) {
+      this.#later(error);
+    }
+    this.#isSweeping = false;
+    if (this.#open.size > 0 && !this.#signal.aborted) this.#askSoon(); // what came meanwhile
+  }
+
+  /** A part at a time: the server has others to serve, and whoever follows must come to take what is told. */
+  async #askAll(): Promise<void> {
+    for (const keys of chunks([...this.#open.keys()], KEYS_A_SCRIPT)) {
+      const open = keys.filter((key) => this.#open.has(key)); // others may have asked
+      const expired = open.filter((key) => this.#open.get(key) === "expired");
+      const gone = open.filter((key) => this.#open.get(key) === "del");
+      if (open.length > 0) await this.#askAbout(expired, gone);
+    }
+  }
+
+  /** They are taken out before: what is said of them meanwhile is another matter. */
+  async #askAbout(expired: readonly string[], gone: readonly string[]): Promise<void> {
+    for (const key of [...expired, ...gone]) this.#open.delete(key);
+    try {
+      await this.#run(expired, gone, this.#link.deadline(this.#signal));
+    } catch (error) {
+      for (const key of expired) this.#open.set(key, "expired");
+      for (const key of gone) this.#open.set(key, "del");
+      throw error;
+    }
+  }
+
+  /** What was heard meanwhile is newer than the answer. */
+  async #sweepAndExpect(): Promise<void> {
+    const heard = this.#heard;
+    const left = await this.#sweepDue(this.#signal);
+    if (this.#heard === heard) this.#expect(left ?? Number.POSITIVE_INFINITY);
+  }
+
+  #expect(ms: number): void {
+    if (this.#signal.aborted) return;
+    this.#due?.();
+    const inTime = ms + LATER_MS + Math.random() * SPREAD_MS;
+    this.#due = setAlarm(Math.max(inTime, 0), () => void this.#sweep());
+  }
+
+  async #sweepDue(signal: AbortSignal): Promise<number | null> {
+    let left: number | null = 0;
+    while (left !== null && left <= 0) left = await this.#run([], [], this.#link.deadline(signal));
+    return left;
   }
 
   /** Whatever is wrong, the follower's own connection will show it; if that is well, this may be, too, a moment later. */
   #later(error: unknown): void {
     if (!(error instanceof BlackboardError)) throw error;
-    this.expect(RETRY_MS);
+    if (error instanceof RefusedError) {
+      this.#giveUp([...this.#open.keys()]);
+      this.#open.clear();
+    }
+    this.#expect(RETRY_MS);
   }
 
   #rest(): void {
     this.#due?.();
     this.#asking?.();
-    this.#due = null;
     this.#asking = null;
-    this.#gone.clear();
+    this.#open.clear();
   }
 }

@@ -36,23 +36,31 @@ export class Watching implements Followed {
     this.#place = place;
     this.#onState = onState;
     const asides = {
-      onDue: (ms: number) => this.#sweeper.expect(ms),
-      onGone: (key: string) => this.#sweeper.ask(key),
+      onDue: (ms: number) => this.#sweeper.hear(ms),
+      onGone: (key: string, event: "expired" | "del") => this.#sweeper.ask(key, event),
+      onSettled: (key: string) => this.#sweeper.settle(key),
     };
     this.source = new ChangeSubscription(place.layout, place.database, selection, asides);
-    this.#sweeper = new Sweeper(place.link, place.sweep, this.source);
+    this.#sweeper = new Sweeper(place.link, place.sweep, this.source.giveUp);
   }
 
   /** A server that takes no writes can be followed all the same. */
   readonly begun = async (session: Session | null, signal: AbortSignal): Promise<void> => {
+    if (session === null) await this.#unlessRefused(this.#sweeper.once(signal));
+    else {
+      const work = [this.#sweeper.begin(signal), this.#listen(session, signal)];
+      await Promise.all(work.map((part) => this.#unlessRefused(part)));
+    }
+  };
+
+  async #unlessRefused(work: Promise<void>): Promise<void> {
     try {
-      if (session === null) return await this.#sweeper.once(signal);
-      await Promise.all([this.#sweeper.begin(session, signal), this.#listen(session, signal)]);
+      await work;
     } catch (error) {
       if (!isRefused(error)) throw error;
       this.#tell(error.message);
     }
-  };
+  }
 
   /** Finds out whether the server tells what foreign clients do: by doing something, for not everybody may ask for its settings. */
   async #listen(session: Session, signal: AbortSignal): Promise<void> {

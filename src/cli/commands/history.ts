@@ -1,7 +1,6 @@
-import type { Blackboard } from "../../blackboard.ts";
 import type { Change, Gap } from "../../core/types.ts";
 import type { HistoryOptions } from "../../core/watch-options.ts";
-import type { Command, Context, Row } from "../command.ts";
+import type { Command, Row } from "../command.ts";
 import { changeJson, valueCells } from "../following/changes.ts";
 import { parseSince } from "../following/since.ts";
 import { describeGap, gapRow } from "../following/telling.ts";
@@ -43,9 +42,13 @@ export const history: Command = {
   ],
   async run(context, given) {
     const options = optionsOf(given);
-    const found = await inOrder(await context.board(), given.arg("key"), options, context);
-    const isEmpty = found.every((row) => row.cells.length === 0);
-    return { rows: found, exit: isEmpty ? "absent" : "done", heads: ["TIME", "EVENT", "BY", "VALUE"] };
+    const board = await context.board();
+    const gaps: Gap[] = [];
+    const onGap = (gap: Gap["gap"]) =>
+      context.json ? void gaps.push({ gap }) : context.notice(describeGap(gap));
+    const { signal } = context;
+    const rows = new Rows(board.history(given.arg("key"), { ...options, signal, onGap }), gaps);
+    return { rows, exit: () => (rows.isAny ? "done" : "absent"), heads: ["TIME", "EVENT", "BY", "VALUE"] };
   },
 };
 
@@ -59,14 +62,26 @@ function optionsOf(given: Given): HistoryOptions {
   };
 }
 
-/** The changes, and with `--json` the gaps in their places. */
-async function inOrder(board: Blackboard, key: string, options: HistoryOptions, context: Context) {
-  const { signal, json } = context;
-  const rows: Row[] = [];
-  const onGap = (gap: Gap["gap"]) =>
-    json ? void rows.push(gapRow({ gap })) : context.notice(describeGap(gap));
-  for await (const change of board.history(key, { ...options, signal, onGap })) rows.push(rowOf(change));
-  return rows;
+/** The changes as they come, and the gaps that are told of meanwhile in their places. */
+class Rows implements AsyncIterable<Row> {
+  /** Whether there was a change. */
+  isAny = false;
+  readonly #changes: AsyncIterable<Change>;
+  readonly #gaps: Gap[];
+
+  constructor(changes: AsyncIterable<Change>, gaps: Gap[]) {
+    this.#changes = changes;
+    this.#gaps = gaps;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Row> {
+    for await (const change of this.#changes) {
+      this.isAny = true;
+      yield* this.#gaps.splice(0).map(gapRow);
+      yield rowOf(change);
+    }
+    yield* this.#gaps.splice(0).map(gapRow);
+  }
 }
 
 function rowOf(change: Change): Row {

@@ -2,6 +2,7 @@ import type { Blackboard } from "../../blackboard.ts";
 import type { ListOptions } from "../../core/board-options.ts";
 import { collect } from "../../core/collect.ts";
 import { formatAge } from "../../core/duration.ts";
+import { usageError } from "../../core/errors.ts";
 import { compareNames } from "../../core/names.ts";
 import type { KeyFacts } from "../../core/types.ts";
 import type { Command, Row } from "../command.ts";
@@ -62,6 +63,7 @@ export const keys: Command = {
 function selectionOf(given: Given): ListOptions | null {
   const unwrittenForMs = given.duration("stale");
   const by = given.text("by");
+  if (by === "") throw usageError("--by: the agent is empty", "is a variable unset?");
   if (unwrittenForMs === undefined && by === undefined) return null;
   return {
     ...(unwrittenForMs === undefined ? {} : { unwrittenForMs }),

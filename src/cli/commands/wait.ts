@@ -19,10 +19,12 @@ export const wait: Command = {
   summary: "wait until keys are there, are gone, have a value, or change; or for a message",
   promise:
     "Waits until all of the keys are there, prints their values and exits; at once, if that is so already. One key: the value and a line break, as get prints it. " +
-    "Several: key, TAB, value, on one line, those that are as was waited for. A key that is absent prints nothing. " +
-    "Nothing is polled, and no change can come unseen between the look and the wait. --changed waits for the next change from now, or with --since for one since then: " +
+    "Several: key, TAB, value, on one line each (line breaks in it as \\n), in the order given; a key given twice counts once. " +
+    "With --any one of them is enough, and all that are so at that look are printed. A key that is absent prints nothing (with --json a value of null). " +
+    "Nothing is polled, and no change can come unseen between the look and the wait. --changed waits for the next change of each from now, or with --since for one since then: " +
     "with the id that get --json gave, nothing is missed between the two calls. " +
-    "--channel waits for the next message of a channel instead, and prints it as subscribe does. --wait 0 looks once.",
+    "--channel waits for the next message of a channel instead, and prints it as subscribe does. --wait 0 looks once: " +
+    "at the keys, or at the messages retained since --since.",
   args: [{ usage: "[keys...]", about: "the keys, by their names" }],
   options: [
     { flags: "--value <value>", about: "until they have this value" },
@@ -34,10 +36,10 @@ export const wait: Command = {
       about:
         "with --changed or --channel: what came behind an id, since so long ago (10m) or a time counts, too",
     },
-    { flags: "--any", about: "one of the keys is enough" },
+    { flags: "--any", about: "one of the keys is enough; all that are so then are printed" },
     { flags: "--all", about: "all of them at the same time (default)" },
     { flags: "--channel <channel>", about: "no keys: the next message of this channel" },
-    { flags: "--wait <duration>", about: "exit 3 if it is not so by then" },
+    { flags: "--wait <duration>", about: "exit 3 if it is not so by then; 0: if it is not so now" },
     { flags: "--raw", about: "the exact bytes, nothing added, nothing escaped on a terminal" },
   ],
   examples: [
@@ -83,8 +85,11 @@ export const wait: Command = {
 async function waitForMessage(channel: string, context: Context, given: Given): Promise<Outcome> {
   if (given.rest("keys").length > 0) throw usageError("--channel goes without keys");
   const raw = given.flag("raw");
-  const follow = { ...sinceOf(given), live: true };
-  const wanted = { consumer: null, follow, limit: 1, waitMs: given.duration("wait"), command: null };
+  const waitMs = waitMsOf(given);
+  const start = sinceOf(given);
+  // For nothing is waited: what is retained decides, and without --since none of it counts.
+  const follow = waitMs === 0 ? { ...(start.since === undefined ? { last: 0 } : start), live: false } : start;
+  const wanted = { consumer: null, follow, limit: 1, waitMs, command: null };
   const source = { words: MESSAGES, open: messagesOf([channel]), rowOf: messageRows([channel], raw) };
   return { ...(await run(context, wanted, source)), raw };
 }
@@ -104,7 +109,7 @@ async function waitForKeys(keys: readonly string[], context: Context, given: Giv
 async function conditionOf(context: Context, given: Given): Promise<WaitForOptions> {
   if (!given.flag("changed") && given.text("since") !== undefined)
     throw usageError("--since needs --changed or --channel");
-  const timeoutMs = given.text("wait") === "0" ? 0 : given.duration("wait");
+  const timeoutMs = waitMsOf(given);
   const file = given.text("valueFile");
   const text = given.text("value");
   const value = file === undefined ? text && encodeName(text) : await context.input.file(file);
@@ -116,6 +121,11 @@ async function conditionOf(context: Context, given: Given): Promise<WaitForOptio
     ...sinceOf(given),
     any: given.flag("any"),
   };
+}
+
+/** Milliseconds; 0, in whatever unit, is to look once. */
+function waitMsOf(given: Given): number | undefined {
+  return /^0+(ms|s|m|h|d)?$/.test(given.text("wait") ?? "") ? 0 : given.duration("wait");
 }
 
 function sinceOf(given: Given): Pick<WaitForOptions, "since"> {

@@ -30,7 +30,7 @@ export function describeState(state: FollowState, words: Words): string {
     case "away":
       return `${state.store} is away (${state.reason}); trying to reconnect`;
     case "back":
-      return `reconnected after ${(state.awayMs / 1000).toFixed(1)}s, ${state.recovered} ${words.entry}s recovered`;
+      return `reconnected after ${(state.awayMs / 1000).toFixed(1)}s, ${counted(state.recovered, words)} recovered`;
     case "waiting":
       return describeWait(state.held, state.atMostMs, words);
     case "partial":

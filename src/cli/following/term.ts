@@ -16,9 +16,13 @@ export class Term {
     this.#waitMs = waitMs;
   }
 
-  /** From here `--wait` is counted. */
+  /** From here `--wait` is counted. With 0 it is over when what was there has been read; that ends by itself. */
   begin(): void {
     if (this.#waitMs === undefined) return;
+    if (this.#waitMs === 0) {
+      this.#isLate = true;
+      return;
+    }
     this.#callOff = setAlarm(this.#waitMs, () => {
       this.#isLate = true;
       this.end();
