@@ -125,8 +125,10 @@ export interface Backend {
    * change of any key), or at the end of what was read from the log if there is none. `{ last }` asks for nothing that was dropped.
    *
    * While keys are followed live, an expiry is logged within a second of its time, once, however many follow, although nobody reads the
-   * key; what is overdue when following begins, or changes are replayed, is logged first. A `set` whose value is not in the log comes without it (`value: null`); the board fetches it by `read`. A foreign client's changes come only where
-   * the server tells of them (else `onState` says `partial`), without a value, and not those made while the store was away.
+   * key. What is overdue when following begins, or changes are replayed, is logged first, as much as can be in a second (the rest comes
+   * as news). A `set` whose value is not in the log comes without it (`value: null`); the board fetches it by `read`. A foreign
+   * client's changes come only where the server tells of them (else `onState` says `partial`, but for expiries alone), without a value, and
+   * not those made while the store was away or the loop was too slow to take them.
    */
   follow<Of extends AnySelection>(selection: Of, options: FollowOptions): Follower<EntryOf<Of> | Gap>;
 
