@@ -31,6 +31,11 @@ export function oneLine(text: string): string {
   return text.replace(/\n/g, "\\n").replace(/\r/g, "\\r");
 }
 
+/** The same for a name with something behind it, from which a TAB parts it. */
+export function oneCell(name: string): string {
+  return oneLine(name).replace(/\t/g, "\\t");
+}
+
 /** The same for a payload: one record a line. `--json` has the exact bytes. */
 export function oneLineBytes(payload: Uint8Array): Uint8Array {
   if (!payload.includes(10) && !payload.includes(13)) return payload;

@@ -97,7 +97,10 @@ export class Consumer<Item extends Entry = Message> implements AsyncIterable<Del
    */
   async fail(delivery: Delivery<Item>, reason: string): Promise<Delivery<Item> | "failed" | "lost"> {
     const original = this.#originalOf(delivery);
-    if (this.#isLast(original)) return (await this.#worker.giveUp(original, reason)) ? "failed" : "lost";
+    if (this.#isLast(original)) {
+      const whole = { ...original, entry: withValueOf(delivery.entry, original.entry) };
+      return (await this.#worker.giveUp(whole, reason)) ? "failed" : "lost";
+    }
     const again = await this.#worker.retry(original);
     return again === null ? "lost" : this.#handOut(again, this.#settings.signal);
   }
@@ -156,4 +159,9 @@ export class Consumer<Item extends Entry = Message> implements AsyncIterable<Del
     if (original !== undefined) return original;
     throw usageError("this delivery is not of this consumer");
   }
+}
+
+/** The store's own of an entry, with the value that was fetched for it. */
+function withValueOf<Item extends Entry>(shown: Item, original: Item): Item {
+  return isChange(shown) && isChange(original) ? { ...original, value: shown.value } : original;
 }

@@ -37,11 +37,14 @@ export async function waitFor(
   return wait.run(options);
 }
 
+type Read = Backend["read"];
+
 class Wait {
   readonly #store: Pick<Backend, "follow" | "read">;
   readonly #keys: readonly string[];
   readonly #condition: Condition;
-  readonly #follower: Follower<Change | Gap>;
+  readonly #onState: (state: FollowState) => void;
+  #follower: Follower<Change | Gap> | null = null;
   /** Keys of which a change has come. */
   readonly #changed = new Set<string>();
   /** Changes were dropped before they came, nobody knows of which keys: to be woken once too often is better than never. */
@@ -65,12 +68,7 @@ class Wait {
     this.#store = store;
     this.#keys = [...new Set(keys)];
     this.#condition = condition;
-    const told = (state: FollowState) => {
-      onState(state);
-      if (state.state === "away") this.#markLooked();
-      if (state.state === "back") this.#tell(); // foreign clients may have done something meanwhile
-    };
-    this.#follower = store.follow(this.#selection, { from: null, live: true, onState: told });
+    this.#onState = onState;
   }
 
   async run({ signal, timeoutMs }: WaitOptions): Promise<readonly Found[]> {
@@ -83,30 +81,41 @@ class Wait {
     });
     signal?.addEventListener("abort", stop);
     try {
-      return await Promise.race([this.#untilFound(), this.#hear(), over]);
+      return await Promise.race([this.#untilFound(), over]);
     } finally {
       signal?.removeEventListener("abort", stop);
       this.#end.abort();
-      await this.#follower.close();
+      await this.#follower?.close();
     }
   }
 
+  /** What is so already needs no following. */
   async #untilFound(): Promise<readonly Found[]> {
-    await this.#follower.ready;
     await this.#replay();
+    const found = await this.#find(this.#store.read.bind(this.#store));
+    if (found !== null) return found;
+    this.#markLooked();
+    if (this.#end.signal.aborted) return []; // nobody waits any more
+    const options = { from: null, live: true, onState: this.#hearState };
+    const follower = this.#store.follow(this.#selection, options);
+    this.#follower = follower;
+    await follower.ready;
+    return Promise.race([this.#following(), this.#hear(follower)]);
+  }
+
+  async #following(): Promise<readonly Found[]> {
+    await this.#replay();
+    const read: Read = (keys, mostBytes) =>
+      readPatiently(this.#store, keys, this.#end.signal, { mostBytes, onFailure: this.#markLooked });
     for (;;) {
       this.#isNews = false;
-      // Values may be large: they are read when they are wanted.
-      const isValueWanted = typeof this.#condition.until === "object";
-      let found = await this.#look(isValueWanted);
-      if (this.#isEnough(found) && !isValueWanted) found = await this.#look(true);
-      if (this.#isEnough(found)) return found;
-      this.#markLooked();
+      const found = await this.#find(read);
+      if (found !== null) return found;
       if (!this.#isNews) await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
-  /** What has changed already counts, before it is looked: the follower is there for what comes. */
+  /** What has changed already counts, too. */
   async #replay(): Promise<void> {
     const { from } = this.#condition;
     if (from === null) return;
@@ -116,14 +125,20 @@ class Wait {
   }
 
   /** As long as it is waited. @throws what following fails with */
-  async #hear(): Promise<never> {
-    for await (const item of this.#follower) {
+  async #hear(follower: Follower<Change | Gap>): Promise<never> {
+    for await (const item of follower) {
       this.#note(item);
       this.#tell();
     }
     if (!this.#end.signal.aborted) throw new BlackboardError("unavailable", "the store was closed");
     return new Promise(() => {}); // it was closed here, and why is known
   }
+
+  readonly #hearState = (state: FollowState): void => {
+    this.#onState(state);
+    if (state.state === "away") this.#markLooked();
+    if (state.state === "back") this.#tell(); // foreign clients may have done something meanwhile
+  };
 
   #note(item: Change | Gap): void {
     if ("gap" in item) this.#isUnsure = true;
@@ -139,26 +154,38 @@ class Wait {
     this.#wake();
   }
 
+  /** `null`: it is not enough. Values may be large: they are read when they are wanted. */
+  async #find(read: Read): Promise<readonly Found[] | null> {
+    if (typeof this.#condition.until !== "object" && !this.#isEnough(await this.#look(read, 0))) return null;
+    const found = await this.#look(read, Number.POSITIVE_INFINITY);
+    return this.#isEnough(found) ? found : null;
+  }
+
   #isEnough(found: readonly Found[]): boolean {
     return this.#condition.isAnyEnough ? found.length > 0 : found.length === this.#keys.length;
   }
 
-  async #look(withValues: boolean): Promise<readonly Found[]> {
-    const isLate = this.#condition.until === "changed" && !this.#isUnsure;
-    const keys = isLate ? this.#keys.filter((key) => this.#changed.has(key)) : this.#keys;
-    const mostBytes = withValues ? Number.POSITIVE_INFINITY : 0;
-    const how = { mostBytes, onFailure: this.#markLooked };
-    const readings = await readPatiently(this.#store, keys, this.#end.signal, how);
+  async #look(read: Read, mostBytes: number): Promise<readonly Found[]> {
+    const { until, from } = this.#condition;
+    const isHeardOf = until === "changed" && from === null && !this.#isUnsure;
+    const keys = isHeardOf ? this.#keys.filter((key) => this.#changed.has(key)) : this.#keys;
+    const readings = await read(keys, mostBytes);
     return keys.map((key, at) => ({ key, reading: readings[at] ?? null })).filter((one) => this.#holds(one));
   }
 
   #holds({ key, reading }: Found): boolean {
-    const { until, from } = this.#condition;
-    if (until === "changed")
-      return this.#changed.has(key) || !isOlder(reading, from, performance.now() - this.#begun);
+    const { until } = this.#condition;
+    if (until === "changed") return this.#changed.has(key) || this.#mayHaveChanged(reading);
     if (until === "absent") return reading === null;
     if (reading === null || until === "present") return reading !== null;
     return reading.value?.equals(until.value) ?? false;
+  }
+
+  /** In no log: a foreign client wrote it, or the change was dropped. */
+  #mayHaveChanged(reading: Reading | null): boolean {
+    const { from } = this.#condition;
+    if (from !== null && reading !== null && reading.id === null) return true;
+    return this.#isUnsure && !isOlder(reading, from, performance.now() - this.#begun);
   }
 }
 

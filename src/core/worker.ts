@@ -55,7 +55,7 @@ export interface Worker<Item extends Entry = Message> {
 
   /**
    * Sends the message, byte for byte and with its `Failure`, to `CHANNEL:failed` and acknowledges it, in one step. False, and nothing
-   * is done, if another worker has taken it over. Of a change the value is sent (nothing, if it is in no log), to `KEY:failed`.
+   * is done, if another worker has taken it over. Of a change its value is sent (nothing, if it is not at hand), to `KEY:failed`.
    */
   giveUp(delivery: Delivery<Item>, reason: string): Promise<boolean>;
 

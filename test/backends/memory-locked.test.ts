@@ -2,6 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import type { FollowState } from "../../src/core/types.ts";
+import { waitFor } from "../../src/core/waiting.ts";
 import type { Delivery } from "../../src/core/worker.ts";
 import { until, within } from "../helpers/until.ts";
 import { lockFile, NEVER, send, shown, takeAll, takeOne, work } from "./memory-consumer-world.ts";
@@ -94,3 +95,14 @@ async function expectNotBlocked(): Promise<void> {
   }
   expect(longestMs).toBeLessThan(250);
 }
+
+test("what is so already is waited for without writing", async () => {
+  const path = newPath();
+  const backend = await open(path, { timeoutMs: 300 });
+  await backend.set("t:k", bytes("v"), plain());
+  const lock = lockFile(path);
+  const condition = { until: "present", from: null, isAnyEnough: false } as const;
+  const options = { signal: undefined, onState: () => {}, timeoutMs: undefined };
+  expect(await waitFor(backend, ["t:k"], condition, options)).toMatchObject([{ key: "t:k" }]);
+  lock.release();
+});

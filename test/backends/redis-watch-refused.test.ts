@@ -20,7 +20,7 @@ test("connections of both kinds killed again and again, also while a session beg
   const { wordsUpTo, states } = await watch(store, { patterns: ["k*"] });
   const taken = wordsUpTo("k-end");
   const written: string[] = [];
-  for (let at = 0; at < 300; at++) {
+  for (let at = 0; at < 120; at++) {
     await set(writer, `k${at % 7}`, String(at));
     written.push(`set k${at % 7} ${at} me`);
     const others =
@@ -33,8 +33,9 @@ test("connections of both kinds killed again and again, also while a session beg
 });
 
 test("a primary that becomes a replica: what the new primary does is still heard", async () => {
-  const old = await start();
-  const next = await start();
+  const settings = ["--repl-diskless-sync-delay", "0"];
+  const old = await start({ settings });
+  const next = await start({ settings });
   const watcher = await openBoard(old.url);
   const { words } = await watch(watcher, { keys: ["k"] });
   await set(watcher, "k", "1");

@@ -4,7 +4,7 @@ import { ChangeSubscription } from "./change-subscription.ts";
 import type { Deadline } from "./deadline.ts";
 import { RefusedError } from "./errors.ts";
 import type { Followed } from "./follow.ts";
-import { lacking } from "./keyspace-events.ts";
+import { foreignChanges, lacking, NOT_SEEN } from "./keyspace-events.ts";
 import type { Layout } from "./layout.ts";
 import type { Link } from "./link.ts";
 import type { Session } from "./session.ts";
@@ -68,7 +68,9 @@ export class Watching implements Followed {
     await probe(link.deadline(signal));
     await session.settled(link.deadline(signal));
     const missing = WANTED.filter(([event]) => !this.source.told.has(event)).map(([, letter]) => letter);
-    if (missing.length > 0) this.#tell(lacking(`K${missing.join("")}`));
+    if (missing.length > 0) return this.#tell(lacking(`K${missing.join("")}`));
+    const setting = await foreignChanges(link, link.deadline(signal)); // expiries cannot be tried out
+    if (setting.startsWith(NOT_SEEN)) this.#tell(setting.slice(NOT_SEEN.length));
   }
 
   #tell(reason: string): void {

@@ -1,4 +1,5 @@
 import { usageError } from "../../core/errors.ts";
+import { isPattern } from "../../core/glob.ts";
 import { encodeName } from "../../core/names.ts";
 import type { Found } from "../../core/waiting.ts";
 import type { WaitForOptions } from "../../core/watch-options.ts";
@@ -12,7 +13,7 @@ import { CHANGES, MESSAGES } from "../following/words.ts";
 import type { Given } from "../given.ts";
 import { jsonName } from "../json.ts";
 import { plainValue, readingJson } from "../readings.ts";
-import { oneLine, oneLineBytes } from "../terminal.ts";
+import { oneCell, oneLineBytes } from "../terminal.ts";
 
 export const wait: Command = {
   name: "wait",
@@ -97,6 +98,8 @@ async function waitForMessage(channel: string, context: Context, given: Given): 
 async function waitForKeys(keys: readonly string[], context: Context, given: Given): Promise<Outcome> {
   const options = await conditionOf(context, given);
   const raw = given.flag("raw");
+  const glob = keys.find(isPattern);
+  if (glob !== undefined) context.notice(`wait takes names, not patterns: a key named ${oneCell(glob)}`);
   const board = await context.board();
   const found = await board.wait(keys, {
     ...options,
@@ -137,7 +140,7 @@ function rowOf({ key, reading }: Found, isOnly: boolean, raw: boolean): Row {
   if (reading === null) return { cells: [], json: { ...jsonName("key", key), value: null }, end: "" };
   const value = plainValue(reading);
   return {
-    cells: isOnly || raw ? [value] : [oneLine(key), oneLineBytes(value)],
+    cells: isOnly || raw ? [value] : [oneCell(key), oneLineBytes(value)],
     json: readingJson(key, value, reading),
     end: raw ? "" : "\n",
   };

@@ -2,10 +2,10 @@
 import type { Change } from "../../core/types.ts";
 import type { Cell, Row } from "../command.ts";
 import { jsonBytes, jsonName } from "../json.ts";
-import { oneLine, oneLineBytes } from "../terminal.ts";
+import { oneCell, oneLineBytes } from "../terminal.ts";
 
 export function changeRow(change: Change): Row {
-  return { cells: [change.event, oneLine(change.key), ...valueCells(change)], json: changeJson(change) };
+  return { cells: [change.event, oneCell(change.key), ...valueCells(change)], json: changeJson(change) };
 }
 
 /** None for what sets nothing; an empty one for a value that is not to be had any more. */

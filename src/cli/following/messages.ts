@@ -3,12 +3,12 @@ import { isPattern } from "../../core/glob.ts";
 import type { Failure, Message } from "../../core/types.ts";
 import type { Row } from "../command.ts";
 import { jsonBytes, jsonName } from "../json.ts";
-import { oneLine, oneLineBytes } from "../terminal.ts";
+import { oneCell, oneLineBytes } from "../terminal.ts";
 
 export function messageRows(channels: readonly string[], raw: boolean): (message: Message) => Row {
   const single = channels.length === 1 && !channels.some(isPattern);
   return (message) => ({
-    cells: single || raw ? [message.payload] : [oneLine(message.channel), oneLineBytes(message.payload)],
+    cells: single || raw ? [message.payload] : [oneCell(message.channel), oneLineBytes(message.payload)],
     json: jsonOf(message),
     end: raw ? "" : "\n",
   });

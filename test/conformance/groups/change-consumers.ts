@@ -26,7 +26,7 @@ export function changeConsumers(target: Target): void {
     const board = await target.open();
     const writer = await target.aside(board);
     await writer.set("key", "0");
-    const late = await board.watch(["*"], { consumer: "late", begin: "now", count: 1 });
+    const late = await writer.watch(["*"], { consumer: "late", begin: "now", count: 1 });
     await writer.set("key", "1");
     expect((await late.take(1)).map(inWords)).toEqual(["set key 1"]);
     const early = await board.watch(["*"], { consumer: "early", begin: "start", count: 2 });
@@ -38,7 +38,7 @@ export function changeConsumers(target: Target): void {
     const writer = await target.aside(board);
     const workers = [
       await board.watch(["key:*"], { consumer: "team" }),
-      await board.watch(["key:*"], { consumer: "team" }),
+      await writer.watch(["key:*"], { consumer: "team" }),
     ];
     await writer.set("key:short", "v", { ttlMs: 300 });
     for (let n = 0; n < 40; n++) await writer.set(n % 2 === 0 ? `key:${n}` : "other", "v");
@@ -54,8 +54,8 @@ export function changeConsumers(target: Target): void {
     const answer = await writer.set("job:1", Buffer.from([0, 255]));
     await writer.del("job:1");
     await board.failAtOne({ keys: "job:*" }, "team", 1);
-    await board.failAtOne({ keys: "job:*" }, "team", 0);
-    const failed = await board.subscribe(["job:1:failed"], { last: 9, live: false });
+    await writer.failAtOne({ keys: "job:*" }, "team", 0);
+    const failed = await writer.subscribe(["job:1:failed"], { last: 9, live: false });
     await failed.ended;
     expect(failed.seen().map(({ payload }) => payload)).toEqual([Buffer.from([0, 255]), Buffer.alloc(0)]);
     const [ofSet, ofDel] = failed.seen().map(({ failure }) => failure);
@@ -86,13 +86,14 @@ export function changeConsumers(target: Target): void {
     const board = await target.open({ place: target.placeWithHistory("changes: 5") });
     const writer = await target.aside(board);
     const first = await writer.set("key", "0");
-    expect(await work(board, 1, 20_000, "*")).toEqual(["set key 0"]);
+    expect(await work(writer, 1, 20_000, "*")).toEqual(["set key 0"]);
     for (let n = 1; n < 13; n++) await writer.set("key", String(n));
     const worker = await board.watch(["*"], { consumer: "team", count: 5 });
     expect((await worker.take(5)).map(inWords)[0]).toBe("set key 8");
     const after = first.written ? first.id : "";
     expect(worker.items()[0]).toEqual({ gap: { channel: null, after, next: worker.seen()[0]?.id } });
-    const none = await target.open({ place: target.placeWithHistory("changes: 0") });
+    const place = target.placeWithHistory("changes: 0");
+    const none = await target.aside({ settings: { ...board.settings, place } });
     expect(await kindOf(none.watch(["*"], { consumer: "team" }))).toBe("config");
   });
 }

@@ -130,7 +130,7 @@ export function changes(target: Target): void {
     const writer = await target.aside(board);
     const [near, ...others] = [
       await writer.watch(["short"]),
-      await board.watch(["*"]),
+      await writer.watch(["*"]),
       await board.watch(["sh*", "short"]),
     ];
     const before = Date.now();

@@ -44,7 +44,7 @@ export function initial(target: Target): void {
     await writer.del("a");
     expect((await watcher.take(4)).map(inWords)).toEqual(["initial a 1", "set a 2", "set b 3", "del a"]);
     expect(await watcher.ended).toBe("done");
-    const nothing = await board.watch(["none*"], { initial: true, live: false });
+    const nothing = await writer.watch(["none*"], { initial: true, live: false });
     expect(await nothing.ended).toBe("done");
     expect(nothing.items()).toEqual([]);
   });

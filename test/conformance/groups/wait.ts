@@ -24,7 +24,7 @@ export function wait(target: Target): void {
     expect(found).toMatchObject({ key: "key", known: { key: "key", id, by: "writer" } });
     expect(found?.known?.value).toEqual(Buffer.from([10, 255]));
     expect(found?.known?.ttlMs).toBeGreaterThan(40_000);
-    expect(words(await board.wait(["none"], { until: "absent" }))).toEqual(["none is absent"]);
+    expect(words(await writer.wait(["none"], { until: "absent" }))).toEqual(["none is absent"]);
     expect(await board.wait(["key"], { value: Buffer.from([10, 255]), waitMs: 0 })).toHaveLength(1);
   });
 
@@ -52,7 +52,7 @@ export function wait(target: Target): void {
     const [found] = await waiting;
     expect([found?.known?.id, String(found?.known?.value)]).toEqual([id, "done"]);
     await writer.set("empty", "");
-    expect(await board.wait(["empty"], { value: "" })).toHaveLength(1);
+    expect(await writer.wait(["empty"], { value: "" })).toHaveLength(1);
   });
 
   test("for a change is not over with what was before, unless that is asked for", async () => {
@@ -66,7 +66,7 @@ export function wait(target: Target): void {
     expect(words(await waiting)).toEqual(["key is 1"]);
     expect(words(await writer.wait(["key"], { until: "changed", since }))).toEqual(["key is 1"]);
     await writer.del("key");
-    expect(words(await board.wait(["key"], { until: "changed", since }))).toEqual(["key is absent"]);
+    expect(words(await writer.wait(["key"], { until: "changed", since }))).toEqual(["key is absent"]);
   });
 
   test("for several keys takes all at the same time, or any, in the order given", async () => {
@@ -80,7 +80,7 @@ export function wait(target: Target): void {
     await writer.set("a", "1");
     await writer.set("b", "4");
     expect(words(await all)).toEqual(["b is 4", "a is 1"]);
-    const any = board.wait(["x", "y"], { any: true });
+    const any = writer.wait(["x", "y"], { any: true });
     await whileWaited(writer, () => writer.set("y", "5"));
     expect(words(await any)).toEqual(["y is 5"]);
   });
@@ -89,11 +89,11 @@ export function wait(target: Target): void {
     const board = await target.open();
     const writer = await target.aside(board);
     const begun = performance.now();
-    const options: readonly WaitOptions[] = [{ waitMs: 400 }, { value: "v", waitMs: 400 }];
-    const failures = await Promise.all(options.map((how) => failureOf(board.wait(["key"], how))));
+    const waiting = [board.wait(["key"], { waitMs: 400 }), writer.wait(["key"], { value: "v", waitMs: 400 })];
+    const failures = await Promise.all(waiting.map(failureOf));
     expect(performance.now() - begun).toBeGreaterThan(390);
     expect(failures.map(({ kind }) => kind)).toEqual(["timeout", "timeout"]);
-    expect(await kindOf(board.wait(["key"], { waitMs: 0 }))).toBe("timeout");
+    expect(await kindOf(writer.wait(["key"], { waitMs: 0 }))).toBe("timeout");
     await until("nobody to follow", async () => (await writer.status()).stores[0]?.followers === 0);
   });
 
