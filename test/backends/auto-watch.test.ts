@@ -32,7 +32,12 @@ describe("redis comes and goes", () => {
   /** In the file, by somebody who cannot reach redis. */
   const setInFile = async (key: string, value: string) =>
     expect((await place.run(["set", key, value, "--url", NOBODY])).err).toContain("instead");
-  const setInRedis = (key: string, value: string) => place.run(["set", key, value, "--backend", "redis"]);
+  /** Through the library: that a command can write there is no matter of these tests. */
+  const redis = () => place.openBoard({ backend: "redis", onNotice: () => {} });
+  const setInRedis = async (key: string, value: string) => {
+    await using board = await redis();
+    expect((await board.set(key, value)).written).toBe(true);
+  };
   const linesOf = (watcher: Started) => watcher.stdout().toString().split("\n").filter(Boolean);
 
   test("a watcher hears what is written to either store, once, and nothing is lost when redis is back", async () => {
@@ -78,9 +83,10 @@ describe("redis comes and goes", () => {
     await setInRedis("there", "v");
     const waiting = place.start(["wait", "key", "there", "--any", "--value", "done"]);
     const absent = place.start(["wait", "there", "--changed"]);
-    const followers = async () =>
-      (await place.run(["status", "--json", "--backend", "redis"])).out.match(/"followers":(\d+)/)?.[1];
-    await until("both to wait", async () => (await followers()) === "2");
+    {
+      await using board = await redis();
+      await until("both to wait", async () => (await board.status()).stores[0]?.followers === 2);
+    }
     await server.kill();
     for (const one of [waiting, absent]) {
       await until("it to know", () => one.stderr().includes("redis is away"));

@@ -57,6 +57,11 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     });
     expect(rows[4]).toMatchObject({ event: "expired", value: null, size: null, by: null });
   });
+});
+
+// What the stores do differently, the conformance suite proves on both: these are of what the command says.
+describe.concurrent("on one store", () => {
+  const makePlace = (env?: Env) => Workplace.memory(env);
 
   test("nothing retained: exit 1, nothing printed; what retention dropped is told with --since", async () => {
     const place = makePlace({ TIMMY_BB_HISTORY_CHANGES: "2" });

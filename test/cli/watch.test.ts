@@ -56,6 +56,11 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
       err: "timmy-bb: timed out after 200ms\n",
     });
   });
+});
+
+// What the stores do differently, the conformance suite proves on both: these are of what the command says.
+describe.concurrent("on one store", () => {
+  const makePlace = (env?: Env) => Workplace.memory(env);
 
   test("set, del and expired, one line each, and as objects; from the log, then live", async () => {
     const place = makePlace();

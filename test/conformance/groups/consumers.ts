@@ -9,10 +9,11 @@ export function consumers(target: Target): void {
     const board = await target.open();
     await publish(target, board, "jobs", 5);
     expect(await work(board, 2)).toEqual(["0", "1"]);
-    expect(await work(board, 1)).toEqual(["2"]);
-    await (await target.aside(board)).publish("jobs", "5");
+    const aside = await target.aside(board);
+    expect(await work(aside, 1)).toEqual(["2"]);
+    await aside.publish("jobs", "5");
     expect(await work(board, 3)).toEqual(["3", "4", "5"]);
-    expect(await work(board, 1, 300)).toEqual([]);
+    expect(await work(aside, 1, 300)).toEqual([]);
   });
 
   test("begin with what is retained, or now, and only when they are new", async () => {
@@ -24,7 +25,7 @@ export function consumers(target: Target): void {
     expect(texts(await late.take(1))).toEqual(["2"]);
     expect(await late.ended).toBe("done");
     await publisher.publish("jobs", "3");
-    const again = await board.subscribe(["jobs"], { consumer: "late", begin: "start", count: 1 });
+    const again = await publisher.subscribe(["jobs"], { consumer: "late", begin: "start", count: 1 });
     expect(texts(await again.take(1))).toEqual(["3"]);
     const first = await board.subscribe(["jobs"], { consumer: "first", begin: "start", count: 4 });
     expect(texts(await first.take(4))).toEqual(["0", "1", "2", "3"]);
@@ -48,8 +49,11 @@ export function consumers(target: Target): void {
   test("do not share with each other", async () => {
     const board = await target.open();
     await publish(target, board, "jobs", 3);
-    for (const consumer of ["one", "two"]) {
-      const worker = await board.subscribe(["jobs"], { consumer, count: 3 });
+    for (const [consumer, one] of [
+      ["one", board],
+      ["two", await target.aside(board)],
+    ] as const) {
+      const worker = await one.subscribe(["jobs"], { consumer, count: 3 });
       expect(texts(await worker.take(3))).toEqual(["0", "1", "2"]);
     }
   });
@@ -65,7 +69,7 @@ export function consumers(target: Target): void {
     expect(texts(await worker.take(2))).toEqual(["a", "b"]);
     await worker.ended;
     await publisher.publish("job:3", "while nobody worked");
-    const next = await board.subscribe(["job:*"], { consumer: "all", count: 1 });
+    const next = await publisher.subscribe(["job:*"], { consumer: "all", count: 1 });
     expect(texts(await next.take(1))).toEqual(["while nobody worked"]);
   });
 
@@ -82,7 +86,7 @@ export function consumers(target: Target): void {
     const board = await target.open({ place: target.placeWithHistory("messages_per_channel: 5") });
     const publisher = await target.aside(board);
     const first = await publisher.publish("jobs", "0");
-    expect(await work(board, 1)).toEqual(["0"]);
+    expect(await work(publisher, 1)).toEqual(["0"]);
     const ids = await publish(target, board, "jobs", 12);
     const worker = await board.subscribe(["jobs"], { consumer: "team", count: 5 });
     expect(texts(await worker.take(5))).toEqual(["7", "8", "9", "10", "11"]);
@@ -93,7 +97,7 @@ export function consumers(target: Target): void {
     const board = await target.open();
     expect(await board.consumers()).toEqual([]);
     const ids = await publish(target, board, "jobs", 3);
-    expect(await work(board, 2)).toEqual(["0", "1"]);
+    expect(await work(await target.aside(board), 2)).toEqual(["0", "1"]);
     expect(await board.consumers()).toEqual([
       {
         consumer: "team",
@@ -118,9 +122,9 @@ export function consumers(target: Target): void {
     await worker.take(2);
     expect(await other.deleteConsumer("team")).toBe(true);
     expect((await failureOf(worker.ended)).kind).toBe("conflict");
-    expect(await board.consumers()).toEqual([]);
+    expect(await other.consumers()).toEqual([]);
     expect(await board.deleteConsumer("team")).toBe(false);
-    expect(await work(board, 2)).toEqual(["0", "1"]);
+    expect(await work(other, 2)).toEqual(["0", "1"]);
   });
 
   test("pass on what they fail at, with the reason, and go on", async () => {
@@ -150,8 +154,9 @@ export function consumers(target: Target): void {
     const worker = await board.subscribe(["jobs*"], { consumer: "team", waitMs: 400 });
     expect(await worker.ended).toBe("timeout");
     expect(worker.items()).toEqual([]);
-    expect((await board.consumers())[0]?.channels.map(({ pending, lag }) => pending + lag)).toEqual([0, 0]);
-    const other = await board.subscribe(["jobs*"], { consumer: "others", count: 2 });
+    const aside = await target.aside(board);
+    expect((await aside.consumers())[0]?.channels.map(({ pending, lag }) => pending + lag)).toEqual([0, 0]);
+    const other = await aside.subscribe(["jobs*"], { consumer: "others", count: 2 });
     expect((await other.take(2)).map(({ channel }) => channel)).toEqual(["jobs", "jobs:failed"]);
   });
 

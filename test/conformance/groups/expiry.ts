@@ -12,41 +12,44 @@ const ROUNDING_MS = 2;
 export function expiry(target: Target): void {
   test("is as told, else the board's default, else none", async () => {
     const [lasting, hourly] = [await target.open(), await target.open({ ttlSeconds: 3600 })];
+    const [asideLasting, asideHourly] = [await target.aside(lasting), await target.aside(hourly)];
     await lasting.set("key", "v");
     expect(await lasting.ttl("key")).toBeNull();
     await lasting.set("key", "v", { ttlMs: 90_000 });
-    await expectTtl(lasting, "key", 90_000);
+    await expectTtl(asideLasting, "key", 90_000);
     await hourly.set("key", "v");
-    await expectTtl(hourly, "key", 3_600_000);
+    await expectTtl(asideHourly, "key", 3_600_000);
     await hourly.set("key", "v", { ttlMs: null });
-    expect(await hourly.ttl("key")).toBeNull();
+    expect(await asideHourly.ttl("key")).toBeNull();
   });
 
   test("is kept when asked, replaced when not", async () => {
     const board = await target.open();
-    await board.set("key", "1", { ttlMs: 500_000 });
+    const aside = await target.aside(board);
+    await aside.set("key", "1", { ttlMs: 500_000 });
     await board.set("key", "2", { ttlMs: "keep" });
     await expectTtl(board, "key", 500_000);
     await board.set("key", "3");
-    expect(await board.ttl("key")).toBeNull();
-    await board.set("key", "4", { ttlMs: "keep" });
-    expect(await board.ttl("key")).toBeNull();
+    expect(await aside.ttl("key")).toBeNull();
+    await aside.set("key", "4", { ttlMs: "keep" });
+    expect(await aside.ttl("key")).toBeNull();
     await board.set("new", "5", { ttlMs: "keep" });
-    expect(await board.ttl("new")).toBeNull();
-    expect(String(await board.get("key"))).toBe("4");
+    expect(await aside.ttl("new")).toBeNull();
+    expect(String(await aside.get("key"))).toBe("4");
   });
 
   test("is refreshed and taken away without a touch to the value", async () => {
     const board = await target.open();
-    await board.set("key", "value", { ttlMs: 60_000 });
+    const aside = await target.aside(board);
+    await aside.set("key", "value", { ttlMs: 60_000 });
     expect(await board.expire("key", 7_200_000)).toBe(true);
-    await expectTtl(board, "key", 7_200_000);
-    expect(await board.expire("key", 30_000)).toBe(true);
-    await expectTtl(board, "key", 30_000);
+    await expectTtl(aside, "key", 7_200_000);
+    expect(await aside.expire("key", 30_000)).toBe(true);
+    await expectTtl(aside, "key", 30_000);
     expect(await board.persist("key")).toBe(true);
-    expect(await board.ttl("key")).toBeNull();
+    expect(await aside.ttl("key")).toBeNull();
     expect(await board.persist("key")).toBe(true); // there, though nothing was to be taken away
-    expect(String(await board.get("key"))).toBe("value");
+    expect(String(await aside.get("key"))).toBe("value");
   });
 
   test("of what is absent cannot be asked for, set or taken away", async () => {
@@ -59,13 +62,14 @@ export function expiry(target: Target): void {
 
   test("comes neither early nor late, and then the key is gone from every view", async () => {
     const board = await target.open();
+    const aside = await target.aside(board);
     const ttlMs = 1000;
     const before = Date.now();
     await board.set("key", "value", { ttlMs });
     const after = Date.now();
     await until("the end of the key", async () => {
       const askedAt = Date.now();
-      const isGone = (await board.get("key")) === null;
+      const isGone = (await aside.get("key")) === null;
       if (isGone) expect(Date.now(), "gone early").toBeGreaterThanOrEqual(before + ttlMs - ROUNDING_MS);
       else expect(askedAt, "there too long").toBeLessThanOrEqual(after + ttlMs + ROUNDING_MS);
       return isGone;
@@ -77,16 +81,17 @@ export function expiry(target: Target): void {
 
   test("that is over makes room: the key is absent to conditions and counters", async () => {
     const board = await target.open();
-    for (const key of ["claim", "count"]) await board.set(key, "7", { ttlMs: 50 });
-    await until("the end of both", async () => (await board.exists("claim", "count")) === 0);
-    expect(await board.set("claim", "mine", { if: "present" })).toMatchObject({ written: false, by: null });
+    const aside = await target.aside(board);
+    for (const key of ["claim", "count"]) await aside.set(key, "7", { ttlMs: 50 });
+    await until("the end of both", async () => (await aside.exists("claim", "count")) === 0);
+    expect(await aside.set("claim", "mine", { if: "present" })).toMatchObject({ written: false, by: null });
     expect(await board.set("claim", "mine", { if: "absent" })).toMatchObject({ written: true });
     expect(await board.incr("count")).toBe(1n);
-    expect(await board.ttl("count")).toBeNull();
-    expect(await board.set("keep", "1", { ttlMs: 50 })).toMatchObject({ written: true });
-    await until("the end of the third", async () => (await board.get("keep")) === null);
+    expect(await aside.ttl("count")).toBeNull();
+    expect(await aside.set("keep", "1", { ttlMs: 50 })).toMatchObject({ written: true });
+    await until("the end of the third", async () => (await aside.get("keep")) === null);
     await board.set("keep", "2", { ttlMs: "keep" });
-    expect(await board.ttl("keep")).toBeNull();
+    expect(await aside.ttl("keep")).toBeNull();
   });
 }
 

@@ -88,34 +88,38 @@ export function foreign(target: Target): void {
     },
   );
 
-  shared(target, "changes keys, which watchers see once, without an author", async (board, client, whole, aside) => {
-    const watcher = await board.watch(["*", "key", "k*"]);
-    await client.call("set", whole("key"), "a");
-    await until("its value to be read", () => watcher.seen().length === 1);
-    await client.call("append", whole("key"), "b");
-    await until("its value to be read", () => watcher.seen().length === 2);
-    await client.call("set", whole("n"), "41", "px", 60_000);
-    await client.call("incr", whole("n"));
-    await until("its value to be read", () => watcher.seen().length === 4);
-    await client.call("pexpire", whole("n"), 50_000); // no change of the value
-    await client.call("rename", whole("key"), whole("new"));
-    await client.call("del", whole("n"));
-    await client.call("set", whole("short"), "v", "px", 100);
-    await until("it to expire", () => watcher.seen().at(-1)?.event === "expired");
-    await aside.set("end", "");
-    await until("the end", () => watcher.seen().at(-1)?.key === "end");
-    const seen = watcher.seen().slice(0, -1);
-    expect(seen.map(inWords).filter((text) => !/ n (41|42)| short v/.test(text))).toEqual([
-      "set key a",
-      "set key ab",
-      "del key",
-      "set new ab",
-      "del n",
-      "expired short",
-    ]);
-    expect(seen.filter(({ key, event }) => key === "n" && event === "set")).toHaveLength(2);
-    for (const change of seen) expect(change, inWords(change)).toMatchObject({ id: null, by: null });
-  });
+  shared(
+    target,
+    "changes keys, which watchers see once, without an author",
+    async (board, client, whole, aside) => {
+      const watcher = await board.watch(["*", "key", "k*"]);
+      await client.call("set", whole("key"), "a");
+      await until("its value to be read", () => watcher.seen().length === 1);
+      await client.call("append", whole("key"), "b");
+      await until("its value to be read", () => watcher.seen().length === 2);
+      await client.call("set", whole("n"), "41", "px", 60_000);
+      await client.call("incr", whole("n"));
+      await until("its value to be read", () => watcher.seen().length === 4);
+      await client.call("pexpire", whole("n"), 50_000); // no change of the value
+      await client.call("rename", whole("key"), whole("new"));
+      await client.call("del", whole("n"));
+      await client.call("set", whole("short"), "v", "px", 100);
+      await until("it to expire", () => watcher.seen().at(-1)?.event === "expired");
+      await aside.set("end", "");
+      await until("the end", () => watcher.seen().at(-1)?.key === "end");
+      const seen = watcher.seen().slice(0, -1);
+      expect(seen.map(inWords).filter((text) => !/ n (41|42)| short v/.test(text))).toEqual([
+        "set key a",
+        "set key ab",
+        "del key",
+        "set new ab",
+        "del n",
+        "expired short",
+      ]);
+      expect(seen.filter(({ key, event }) => key === "n" && event === "set")).toHaveLength(2);
+      for (const change of seen) expect(change, inWords(change)).toMatchObject({ id: null, by: null });
+    },
+  );
 
   shared(target, "changes keys in many ways, each of them one event", async (board, client, whole) => {
     const watcher = await board.watch(["*", "[klm]", "k"]);
@@ -174,16 +178,20 @@ export function foreign(target: Target): void {
     },
   );
 
-  shared(target, "is in no history, and what it wrote has no provenance", async (board, client, whole, aside) => {
-    await aside.set("key", "ours");
-    await client.call("set", whole("key"), "theirs");
-    expect((await board.history("key")).map(inWords)).toEqual(["set key ours"]);
-    expect(await board.read("key")).toMatchObject({ id: null, by: null, at: null, ttlMs: null });
-    expect(await aside.list("*", { by: "tester" })).toEqual([]);
-    const initial = await board.watch(["*"], { initial: true, live: false });
-    await initial.ended;
-    expect(initial.seen()).toMatchObject([{ key: "key", id: null, by: null, isInitial: true }]);
-  });
+  shared(
+    target,
+    "is in no history, and what it wrote has no provenance",
+    async (board, client, whole, aside) => {
+      await aside.set("key", "ours");
+      await client.call("set", whole("key"), "theirs");
+      expect((await board.history("key")).map(inWords)).toEqual(["set key ours"]);
+      expect(await board.read("key")).toMatchObject({ id: null, by: null, at: null, ttlMs: null });
+      expect(await aside.list("*", { by: "tester" })).toEqual([]);
+      const initial = await board.watch(["*"], { initial: true, live: false });
+      await initial.ended;
+      expect(initial.seen()).toMatchObject([{ key: "key", id: null, by: null, isInitial: true }]);
+    },
+  );
 
   shared(target, "wakes who waits", async (board, client, whole, aside) => {
     const waiting = board.wait(["key"], { value: "theirs" });
@@ -199,12 +207,7 @@ export function foreign(target: Target): void {
 }
 
 /** `aside` is the same board through the library: for what is not about how the target says it. */
-type Look = (
-  board: Board,
-  client: RawRedis,
-  whole: (name: string) => string,
-  aside: Board,
-) => Promise<void>;
+type Look = (board: Board, client: RawRedis, whole: (name: string) => string, aside: Board) => Promise<void>;
 
 function shared(target: Target, sentence: string, look: Look): void {
   test(sentence, async () => {

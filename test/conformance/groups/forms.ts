@@ -6,20 +6,22 @@ import type { Target } from "../target.ts";
 export function forms(target: Target): void {
   test("agree on values, to the last line break", async () => {
     const board = await target.open();
+    const aside = await target.aside(board);
     for (const value of ["", "line\n", "a\0b"]) {
       await board.plain.set("key", value);
-      expect(String(await board.get("key"))).toBe(value);
+      expect(String(await aside.get("key"))).toBe(value);
       expect(String(await board.plain.get("key"))).toBe(value);
     }
-    await board.set("bytes", Buffer.from([0xff, 0x00, 0x0a]));
+    await aside.set("bytes", Buffer.from([0xff, 0x00, 0x0a]));
     expect(await board.plain.get("bytes")).toEqual(Buffer.from([0xff, 0x00, 0x0a]));
     expect(await board.plain.get("absent")).toBeNull();
   });
 
   test("agree on keys, times and counts", async () => {
     const board = await target.open({ agent: "who" });
-    await board.set("b", "12", { ttlMs: 60_000 });
-    await board.set("a b", "x");
+    const aside = await target.aside(board);
+    await aside.set("b", "12", { ttlMs: 60_000 });
+    await aside.set("a b", "x");
     expect(await board.plain.keys("*")).toEqual(await board.keys());
     expect(await board.plain.list("*")).toEqual([
       { key: "a b", size: 1, by: "who" },
@@ -33,7 +35,7 @@ export function forms(target: Target): void {
     expect(await board.plain.incr("b", -20n)).toBe(-8n);
     expect(await board.plain.del("b", "absent")).toBe(1);
     expect(await board.plain.clear("*")).toBe(1);
-    expect(await board.plain.keys("*")).toEqual([]);
+    expect(await aside.keys("*")).toEqual([]);
   });
 
   test("agree on messages and channels", async () => {

@@ -54,7 +54,7 @@ export function incr(target: Target): void {
     const board = await target.open();
     const values = ["", " 1", "1 ", "01", "+1", "-0", "1.0", "1e3", "0x10", "text", "９", String(MAX + 1n)];
     const seeder = await target.aside(board);
-    await inParallel(values, 4, async (value, index) => {
+    await inParallel(target.some(values), 4, async (value, index) => {
       const key = `key ${index}`;
       await seeder.set(key, value);
       await expectConflict(board, key, 1n);

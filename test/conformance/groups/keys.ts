@@ -36,7 +36,7 @@ export function keys(target: Target): void {
     await target.scratch.call("mset", ...NAMES.flatMap((name) => [name, "v"]));
     const patterns = [...new Set([...PATTERNS, ...randomPatterns(400)])];
     // A process a pattern takes long, and the matching is the library's: the command gets a sample.
-    const sample = target.form === "library" ? patterns : patterns.filter((_, index) => index % 12 === 0);
+    const sample = target.form === "library" ? patterns : patterns.filter((_, index) => index % 24 === 0);
     await inParallel(target.some(sample), 4, async (pattern) => {
       const oracle = await target.scratch.list("keys", pattern);
       expect(await board.keys(pattern), pattern).toEqual(oracle.map(decodeName).sort(compareNames));
@@ -50,7 +50,7 @@ export function keys(target: Target): void {
     await Promise.all(stable.map((key) => writer.set(key, "v")));
     const churn = startChurn(writer);
     try {
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < (target.form === "library" ? 3 : 1); round++) {
         const listed = await board.keys();
         expect(new Set(listed).size).toBe(listed.length);
         expect(listed.filter((key) => key.startsWith("stable:"))).toEqual(stable);
@@ -66,14 +66,14 @@ export function keys(target: Target): void {
     const boards = await Promise.all(prefixes.map((prefix) => target.open({ prefix })));
     const seeders = await Promise.all(boards.map((board) => target.aside(board)));
     await Promise.all(seeders.map((board) => board.set(`key of ${board.settings.prefix}`, "v")));
-    for (const board of boards) {
+    for (const board of target.some(boards)) {
       const own = `key of ${board.settings.prefix}`;
       const expected = board.settings.prefix === "a" ? ["b:key of a:b", own] : [own];
       expect(await board.keys(), board.settings.prefix).toEqual(expected);
     }
-    expect(await boards[0]?.keys("*:*")).toEqual([]);
+    expect(await seeders[0]?.keys("*:*")).toEqual([]);
     expect(await boards[3]?.clear()).toBe(1);
-    expect(await boards[1]?.keys()).toHaveLength(2);
+    expect(await seeders[1]?.keys()).toHaveLength(2);
   });
 
   test("tells of each key its time to live, size, author and age", async () => {
@@ -100,8 +100,9 @@ export function keys(target: Target): void {
   test("tells the last author, not the first", async () => {
     const first = await target.open({ agent: "first" });
     const second = await target.open({ agent: "second", prefix: first.settings.prefix });
-    await first.set("key", "1");
-    await first.set("count", "1");
+    const seeder = await target.aside(first);
+    await seeder.set("key", "1");
+    await seeder.set("count", "1");
     await second.set("key", "22");
     await second.incr("count", 9n);
     expect(await first.list()).toMatchObject([
@@ -125,9 +126,9 @@ export function keys(target: Target): void {
       return age < staleMs ? listed : null;
     });
     expect(stale.map(({ key }) => key)).toEqual(["old"]);
-    expect(await board.list("*", { staleMs: 86_400_000 })).toEqual([]);
-    await board.expire("old", 60_000); // its time to live is not its value
-    expect((await board.list("*", { staleMs })).map(({ key }) => key)).toContain("old");
+    expect(await seeder.list("*", { staleMs: 86_400_000 })).toEqual([]);
+    await seeder.expire("old", 60_000); // its time to live is not its value
+    expect((await seeder.list("*", { staleMs })).map(({ key }) => key)).toContain("old");
   });
 
   test("gives the first of many, in byte order", async () => {
@@ -136,7 +137,7 @@ export function keys(target: Target): void {
     for (const key of ["b", "é", "B", "a", "🦊", "\uffee"]) await seeder.set(key, "v");
     expect(await board.keys("*", 4)).toEqual(["B", "a", "b", "é"]);
     expect(await board.keys()).toEqual(["B", "a", "b", "é", "\uffee", "🦊"]); // not the order of UTF-16
-    expect(await board.keys("[ab]", 1)).toEqual(["a"]);
+    expect(await seeder.keys("[ab]", 1)).toEqual(["a"]);
   });
 
   test("refuses a pattern that is empty or over 4 KiB", async () => {

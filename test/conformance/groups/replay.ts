@@ -11,23 +11,25 @@ export function replay(target: Target): void {
     await publishInTurn(target, board, ["a", "b1", "c", "a", "b2", "a"]);
     expect(await replayed(board, ["a"], { last: 2 })).toEqual(["a 3", "a 5"]);
     expect(await replayed(board, ["a", "b*"], { last: 3 })).toEqual(["a 3", "b2 4", "a 5"]);
-    expect(await replayed(board, ["*"], { last: 100 })).toEqual(["a 0", "b1 1", "c 2", "a 3", "b2 4", "a 5"]);
-    expect(await replayed(board, ["a", "*", "[a]"], { last: 2 })).toEqual(["b2 4", "a 5"]);
+    const aside = await target.aside(board);
+    expect(await replayed(aside, ["*"], { last: 100 })).toEqual(["a 0", "b1 1", "c 2", "a 3", "b2 4", "a 5"]);
+    expect(await replayed(aside, ["a", "*", "[a]"], { last: 2 })).toEqual(["b2 4", "a 5"]);
     expect(await replayed(board, ["*"], { last: 0 })).toEqual([]);
-    expect(await replayed(board, ["nothing", "none*"], { last: 5 })).toEqual([]);
+    expect(await replayed(aside, ["nothing", "none*"], { last: 5 })).toEqual([]);
   });
 
   test("begins behind an id, at a time, or some time ago", async () => {
     const board = await target.open();
     const ids = await publishInTurn(target, board, ["a", "b", "a", "b"]);
     expect(await replayed(board, ["*"], { since: ids[1] ?? "" })).toEqual(["a 2", "b 3"]);
-    expect(await replayed(board, ["b"], { since: ids[1] ?? "" })).toEqual(["b 3"]);
-    expect(await replayed(board, ["*"], { since: ids[3] ?? "" })).toEqual([]);
+    const aside = await target.aside(board);
+    expect(await replayed(aside, ["b"], { since: ids[1] ?? "" })).toEqual(["b 3"]);
+    expect(await replayed(aside, ["*"], { since: ids[3] ?? "" })).toEqual([]);
     const all = await replayMessages(board, ["*"], { since: 60_000 });
     expect(all.map(inWords)).toEqual(["a 0", "b 1", "a 2", "b 3"]);
     const at = all[0]?.at ?? 0;
     expect(await replayed(board, ["*"], { since: new Date(at) })).toEqual(["a 0", "b 1", "a 2", "b 3"]);
-    expect(await replayed(board, ["*"], { since: new Date(Date.now() + 60_000) })).toEqual([]);
+    expect(await replayed(aside, ["*"], { since: new Date(Date.now() + 60_000) })).toEqual([]);
   });
 
   test("hands on payloads, ids and authors as they were sent", async () => {
@@ -44,7 +46,7 @@ export function replay(target: Target): void {
     const publisher = await target.aside(board);
     const total = 300;
     const payloads = Array.from({ length: total }, (_, index) => String(index));
-    const channels = [0, 1, 2].map((round) => `channel-${round}`);
+    const channels = target.some([0, 1, 2]).map((round) => `channel-${round}`);
     for (const channel of channels) {
       const publishing = publisher.publishAll(channel, payloads);
       const subscription = await board.subscribe([channel], { last: total, count: total });
@@ -65,6 +67,7 @@ export function replay(target: Target): void {
   test("says where retention by count has dropped what was asked for", async () => {
     const board = await target.open({ place: target.placeWithHistory("messages_per_channel: 5") });
     const ids = await publishInTurn(target, board, [...Array(12).fill("a"), "b"]);
+    const aside = await target.aside(board);
     const [first, asked] = [ids[0] ?? "", ids[2] ?? ""];
     const rest = ["a 7", "a 8", "a 9", "a 10", "a 11"];
     expect(await replayed(board, ["a"], { since: asked })).toEqual([`gap a ${asked} ${ids[7]}`, ...rest]);
@@ -73,9 +76,9 @@ export function replay(target: Target): void {
       ...rest,
       "b 12",
     ]);
-    expect(await replayed(board, ["a"], { since: ids[6] ?? "" })).toEqual(rest);
-    expect(await replayed(board, ["a"], { last: 12 })).toEqual(rest);
-    expect(await replayed(board, ["b"], { since: first })).toEqual(["b 12"]);
+    expect(await replayed(aside, ["a"], { since: ids[6] ?? "" })).toEqual(rest);
+    expect(await replayed(aside, ["a"], { last: 12 })).toEqual(rest);
+    expect(await replayed(aside, ["b"], { since: first })).toEqual(["b 12"]);
   });
 
   test("shows nothing that is too old, and says that it was there", async () => {
@@ -87,7 +90,6 @@ export function replay(target: Target): void {
       "the message is too old",
       async () => (await replayed(aside, ["old"], { last: 1 })).length === 0,
     );
-    expect(await replayed(board, ["old"], { last: 1 })).toEqual([]);
     expect(await replayed(board, ["old"], { since: before.id })).toEqual([`gap old ${before.id} null`]);
     const { id } = await aside.publish("old", "fresh");
     expect(await replayed(board, ["old"], { since: before.id })).toEqual([
@@ -100,7 +102,7 @@ export function replay(target: Target): void {
     const board = await target.open();
     await publishInTurn(target, board, ["a"]);
     await replayed(board, ["a"], { last: 1 });
-    expect((await board.publish("a", "x")).receivers).toBe(0);
+    expect((await (await target.aside(board)).publish("a", "x")).receivers).toBe(0);
   });
 }
 

@@ -11,7 +11,7 @@ import { writerOf } from "../writing.ts";
 /** The race test: as many rounds as the promise speaks of, where a round is no process. */
 const ROUNDS = 2000;
 const ROUNDS_OF_COMMANDS = scaled(4, 200);
-const LANES = 8;
+const LANES = 16;
 
 export function wait(target: Target): void {
   test("is over at once if things are so already", async () => {
