@@ -8,8 +8,8 @@ import { type Board, type Found, failureOf, type WaitOptions } from "../driver.t
 import type { Target } from "../target.ts";
 import { writerOf } from "../writing.ts";
 
-/** The race test: as many rounds as the promise speaks of, where a round is no process. */
-const ROUNDS = 2000;
+/** Where a round is no process; `test/library/wait-race.test.ts` does as many as the promise speaks of, with another process. */
+const ROUNDS = scaled(300, 2000);
 const ROUNDS_OF_COMMANDS = scaled(4, 200);
 const LANES = 16;
 
