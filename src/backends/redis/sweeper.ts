@@ -16,6 +16,8 @@ const LATER_MS = 2;
 const SPREAD_MS = 50;
 /** How long after a failure it is tried again. */
 const RETRY_MS = 1000;
+/** How long what is overdue may hold up the one who begins to follow. */
+const LONGEST_MS = 1000;
 
 /**
  * Runs the script `SWEEP`: of keys that the server says have expired, and others that are gone. Milliseconds until the next key
@@ -40,6 +42,8 @@ export class Sweeper {
   #heard = 0;
   #asking: (() => void) | null = null;
   #isSweeping = false;
+  /** It was time to sweep, also if that was going on. */
+  #isWanted = false;
 
   constructor(link: Link, run: RunSweep, giveUp: (keys: Iterable<string>) => void) {
     this.#link = link;
@@ -87,11 +91,15 @@ export class Sweeper {
   }
 
   async #sweep(): Promise<void> {
+    this.#isWanted = true;
     if (this.#isSweeping) return;
     this.#isSweeping = true;
     try {
-      await this.#askAll();
-      await this.#sweepAndExpect();
+      while (this.#isWanted && !this.#signal.aborted) {
+        this.#isWanted = false;
+        await this.#askAll();
+        await this.#sweepAndExpect();
+      }
     } catch (error) {
       this.#later(error);
     }
@@ -135,9 +143,13 @@ export class Sweeper {
     this.#due = setAlarm(Math.max(inTime, 0), () => void this.#sweep());
   }
 
+  /** All, or as much as can be in some time: the rest is due at once. */
   async #sweepDue(signal: AbortSignal): Promise<number | null> {
+    const latest = performance.now() + LONGEST_MS;
     let left: number | null = 0;
-    while (left !== null && left <= 0) left = await this.#run([], [], this.#link.deadline(signal));
+    while (left !== null && left <= 0 && performance.now() < latest) {
+      left = await this.#run([], [], this.#link.deadline(signal));
+    }
     return left;
   }
 
