@@ -85,15 +85,22 @@ test("a worker that only keeps what it holds says so, too; others wait their own
   expect(states).toEqual([AWAY, BACK]);
 });
 
-/** Whoever waits for a lock inside SQLite stops the whole process: no signal gets through. */
+/**
+ * Whoever waits for a lock inside SQLite stops the whole process, for 300 ms each time: no signal gets through. A busy machine may stop it as
+ * well, but not always.
+ */
 async function expectNotBlocked(): Promise<void> {
+  await until("a while in which nothing is held up", async () => (await longestStallMs()) < 250, 5000);
+}
+
+async function longestStallMs(): Promise<number> {
   let longestMs = 0;
   for (let last = performance.now(), end = last + 400; last < end; ) {
     await setImmediate();
     longestMs = Math.max(longestMs, performance.now() - last);
     last = performance.now();
   }
-  expect(longestMs).toBeLessThan(250);
+  return longestMs;
 }
 
 test("what is so already is waited for without writing", async () => {
