@@ -1,6 +1,6 @@
 /**
- * Waiting for keys. It follows them first and looks then, so that no change can come between the look and the wait; and it looks
- * again whenever something happened to one of them, or the store is back: what counts is how things are, not what was heard.
+ * Waiting for keys. It looks, and if that is not enough it follows them and looks again, so that no change can come between the look and
+ * the wait; and then whenever something happened to one of them, or the store is back: what counts is how things are, not what was heard.
  */
 import { setAlarm } from "./alarm.ts";
 import type { Backend, Follower } from "./backend.ts";
