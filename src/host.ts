@@ -8,6 +8,11 @@ export function surroundings(): Surroundings {
   return { env: process.env, cwd: process.cwd(), home: homeOf(), userAtHost: `${userName()}@${hostname()}` };
 }
 
+/** Where this program runs, as others may know it. */
+export function thisProgram(): { readonly host: string; readonly pid: number } {
+  return { host: hostname(), pid: process.pid };
+}
+
 /** Cron and containers run without HOME, and under numeric users that no password file knows. */
 function homeOf(): string {
   try {

@@ -10,10 +10,16 @@ export type {
   SubscribeOptions,
   WaitOptions,
 } from "./core/board-options.ts";
+export type { Conditional, Fence, Rival, SetResult } from "./core/conditional.ts";
 export { Consumer } from "./core/consumer.ts";
 export { BlackboardError, type ErrorKind } from "./core/errors.ts";
 export type { KeysWanted } from "./core/following.ts";
+export type { Held, HeldEnd } from "./core/held.ts";
 export type { MessageListener } from "./core/listeners.ts";
+export type { Claimant, Holder, LockFacts } from "./core/lock.ts";
+export type { AcquireOptions, LockOptions } from "./core/lock-options.ts";
+export type { Acquired, Locks } from "./core/locks.ts";
+export type { TakeOptions } from "./core/taking.ts";
 export type {
   BackendStatus,
   Change,
@@ -30,9 +36,9 @@ export type {
   Provenance,
   PublishResult,
   Reading,
-  SetResult,
   StoreName,
   StoreStatus,
+  Taken,
   TtlMs,
   WorkerFacts,
 } from "./core/types.ts";

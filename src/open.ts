@@ -5,7 +5,7 @@ import { type LoadedSettings, loadSettings, optionOverrides } from "./config/ind
 import { refuseUnknown } from "./core/board-options.ts";
 import { BlackboardError } from "./core/errors.ts";
 import { parseRedisUrl } from "./core/redis-url.ts";
-import { surroundings } from "./host.ts";
+import { surroundings, thisProgram } from "./host.ts";
 
 /** Options of {@link openBlackboard}. What is left out comes from the environment, config.yaml, the defaults. */
 export interface OpenOptions {
@@ -57,7 +57,7 @@ export async function openWith(
   const address = parseRedisUrl(settings.url);
   const password = settings.password ?? address.password;
   const backend: BackendSettings = { ...settings, address: { ...address, password }, onNotice };
-  return new Blackboard(await openBackend(backend), settings);
+  return new Blackboard(await openBackend(backend), { ...settings, ...thisProgram() });
 }
 
 let shared: Promise<Blackboard> | null = null;

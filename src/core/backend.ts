@@ -18,22 +18,24 @@
  * `MAX_LOGGED_VALUE_BYTES` are logged without the value. Retention: the newest `history.messagesPerChannel` of each
  * channel and the newest `history.changes` changes, none older than `history.maxAgeMs`.
  */
+import type { Condition, Conditional, Fence, SetResult } from "./conditional.ts";
+import type { Grant, LockFacts, LockPatience, LockRequest, RefreshOptions } from "./lock.ts";
 import type {
   AnySelection,
   BackendStatus,
   Bytes,
   ChannelFacts,
-  Condition,
   ConsumerFacts,
   EntryOf,
   FollowState,
   Gap,
   KeyFacts,
+  KeySelection,
   Message,
   PublishResult,
   Reading,
-  SetResult,
   Start,
+  Taken,
   TtlMs,
 } from "./types.ts";
 import type { Worker, WorkerOptions } from "./worker.ts";
@@ -70,9 +72,12 @@ export interface Backend {
   get(key: string): Promise<Buffer | null>;
 
   /**
-   * Writes a value, its time to live and its log entry in one step, if the condition holds at that moment.
+   * Writes a value, its time to live and its log entry in one step, if the fence stands and the condition holds at that moment.
    * Without a condition whatever was there is replaced, a foreign type too. With `"keep"` the present time to live
    * stays. `{ if: "value" }` on an absent key does not hold.
+   *
+   * A fence stands while its grant does, and after that until the lock is granted again. A number that is no grant's, or one of a lock of
+   * which nothing is known any more, does not stand.
    */
   set(key: string, value: Bytes, options: SetOptions): Promise<SetResult>;
 
@@ -82,6 +87,16 @@ export interface Backend {
    * that long ago when it is deleted; a foreign key never.
    */
   del(keys: readonly string[], options: DelOptions): Promise<number>;
+
+  /** Deletes the key if this is its value at that moment. */
+  delIf(key: string, value: Bytes, agent: string): Promise<Conditional>;
+
+  /**
+   * Reads and deletes, in one step, the oldest key selected: the one that has been there longest, whoever has written it since. Keys that only
+   * foreign clients wrote come after all others, in no order; those that are not plain strings never. `null`: there is none. However many take
+   * at once, each key goes to one of them. One log entry (`del`).
+   */
+  take(selection: KeySelection, agent: string): Promise<Taken | null>;
 
   /** How many of the names exist; a name given twice counts twice, as in Redis. */
   exists(keys: readonly string[]): Promise<number>;
@@ -103,6 +118,9 @@ export interface Backend {
 
   /** Sets the milliseconds to live, or `null`: none. False if the key is absent. */
   expire(key: string, ttlMs: number | null): Promise<boolean>;
+
+  /** The same, if this is the key's value at that moment. */
+  expireIf(key: string, value: Bytes, ttlMs: number | null): Promise<Conditional>;
 
   /**
    * Adds to the decimal integer at the key (absent: 0) and returns the sum; the time to live stays, a new key has
@@ -151,6 +169,28 @@ export interface Backend {
   /** Forgets a consumer, its positions and what is pending; its workers end with `conflict`. False if there is none. */
   deleteConsumer(consumer: string): Promise<boolean>;
 
+  /**
+   * Grants a slot of the lock, if one is free that nobody in line is to have; else `null`. See `lock.ts`. A token that holds one already gets the
+   * same grant again, its time begun anew: a call without an answer may be repeated.
+   */
+  tryLock(lock: string, request: LockRequest): Promise<Grant | null>;
+
+  /**
+   * The same, but stands in line until it is granted. Nobody polls: a release, or the end of a grant's time, wakes who is next. `null` once `signal`
+   * is aborted; then it has left the line, and what may have been granted in that moment is given back, as far as the store can be told.
+   * It waits over absences of the store; who was away too long may have lost his place.
+   */
+  awaitLock(lock: string, request: LockRequest, patience: LockPatience): Promise<Grant | null>;
+
+  /** Begins the time of the token's grant anew; `null` if the token holds nothing any more. */
+  refreshLock(lock: string, token: string, options: RefreshOptions): Promise<Grant | null>;
+
+  /** Gives back what the token holds, and leaves the line. False if it held nothing. */
+  releaseLock(lock: string, token: string): Promise<boolean>;
+
+  /** The board's locks that are held or waited for, in no order; with a name that one, if it is. */
+  locks(lock: string | null): Promise<readonly LockFacts[]>;
+
   /** The channels that match and have retained messages or live followers, each once, in no order. */
   channels(pattern: string): Promise<readonly ChannelFacts[]>;
 
@@ -174,6 +214,7 @@ export interface Backend {
 export interface SetOptions {
   readonly ttlMs: TtlMs;
   readonly condition: Condition | null;
+  readonly fence: Fence | null;
   readonly agent: string;
 }
 

@@ -1,8 +1,11 @@
 /** What the methods of a board may be told. */
+
+import type { Condition, Fence } from "./conditional.ts";
 import { usageError } from "./errors.ts";
 import { idToNumber } from "./ids.ts";
+import type { Naming } from "./naming.ts";
 import { nearest } from "./nearest.ts";
-import type { Condition, FollowState, Gap, Start, TtlMs } from "./types.ts";
+import type { FollowState, Gap, Start, TtlMs } from "./types.ts";
 import { toBytes, type Value } from "./values.ts";
 
 /** Options of {@link Blackboard.set}. */
@@ -13,6 +16,8 @@ export interface SetValueOptions {
   readonly if?: "absent" | "present";
   /** Write only if this is the present value, byte for byte. */
   readonly ifValue?: Value;
+  /** Write only if nobody has been granted this lock since it was granted with this number: what holds a lock can be given as it is. Together with a condition, both must hold. */
+  readonly fence?: Fence;
 }
 
 /** Options of {@link Blackboard.clear}. */
@@ -80,9 +85,12 @@ export interface BoardDefaults {
   readonly prefix: string;
   readonly ttlMs: number | null;
   readonly agent: string;
+  /** Where this program runs, for those who want to know who holds a lock. */
+  readonly host: string;
+  readonly pid: number;
 }
 
-const SET_OPTIONS = ["ttlMs", "if", "ifValue"];
+const SET_OPTIONS = ["ttlMs", "if", "ifValue", "fence"];
 const CLEAR_OPTIONS = ["unwrittenForMs", "max", "dryRun"];
 const LIST_OPTIONS = ["unwrittenForMs", "by"];
 const WAIT_OPTIONS = ["signal", "onState", "onGap"];
@@ -101,6 +109,16 @@ export function conditionOf(options: SetValueOptions): Condition | null {
     return options.if === undefined ? null : { if: options.if };
   }
   throw usageError('the option if must be "absent" or "present"');
+}
+
+/** @throws BlackboardError `usage`: a mistyped fence must not be none */
+export function fenceOf({ fence }: SetValueOptions, names: Naming): Fence | null {
+  if (fence === undefined) return null;
+  if (typeof fence !== "object" || fence === null)
+    throw usageError("the option fence must be { lock, fence }");
+  if (typeof fence.fence !== "number") throw usageError("the fence must be a number");
+  checkWhole("fence", fence.fence);
+  return { lock: names.plain("lock", fence.lock), fence: fence.fence };
 }
 
 /** @throws BlackboardError `usage`: a mistyped limit must not be no limit */

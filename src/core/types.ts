@@ -9,12 +9,6 @@ export type StoreName = "redis" | "memory";
 /** Milliseconds to live; `null`: for ever; `"keep"`: what the key has now (for ever, if it is new). */
 export type TtlMs = number | null | "keep";
 
-/** What must be true for a `set` to happen. */
-export type Condition =
-  | { readonly if: "absent" }
-  | { readonly if: "present" }
-  | { readonly if: "value"; readonly value: Bytes };
-
 /** Who wrote something and when. `null`: not known, because a foreign client wrote it. */
 export interface Provenance {
   /** The agent that wrote last. Attribution, not authentication. */
@@ -22,13 +16,6 @@ export interface Provenance {
   /** When, in milliseconds since the epoch. */
   readonly at: number | null;
 }
-
-/** What became of a `set`. */
-export type SetResult =
-  /** Written, as this log entry. */
-  | { readonly written: true; readonly id: string }
-  /** The condition did not hold; who wrote the present value (`null`s if there is none, or it is foreign). */
-  | ({ readonly written: false } & Provenance);
 
 /** What a listing tells about a key. */
 export interface KeyFacts extends Provenance {
@@ -47,6 +34,11 @@ export interface KeyFacts extends Provenance {
 export interface Reading extends KeyFacts {
   /** `null`: larger than was asked for, or (with no `size`) not a plain string. */
   readonly value: Buffer | null;
+}
+
+/** A key that was read and deleted in one step. */
+export interface Taken extends Reading {
+  readonly value: Buffer;
 }
 
 /** What became of a `publish`. */
@@ -235,6 +227,8 @@ export interface StoreStatus {
   readonly channels: number;
   /** Live followers of this board that timmy-bb can see. */
   readonly followers: number;
+  /** Locks of this board that are held now. */
+  readonly locks: number;
   /** Changes and messages written here because redis was away; always 0 on redis. */
   readonly unsynced: number;
   /** More about the store itself: version, durability, memory, file size. */

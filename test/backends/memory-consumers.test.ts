@@ -65,7 +65,7 @@ describe("a consumer", () => {
     const worker = await work(backend, {}, { channels: [], patterns: ["t:n*"] });
     const other = await open(path, { prefix: "" });
     await send(other, "t:new", "of another board");
-    await backend.set("t:new", bytes("v"), { ttlMs: null, condition: null, agent: "me" });
+    await backend.set("t:new", bytes("v"), { ttlMs: null, condition: null, fence: null, agent: "me" });
     await send(backend, "t:other", "no");
     await send(backend, "t:new", "yes");
     expect(shown(await takeNow(worker))).toEqual(["yes"]);

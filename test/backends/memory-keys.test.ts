@@ -4,7 +4,8 @@ import { parseInteger } from "../../src/backends/memory/integer.ts";
 import type { Backend } from "../../src/core/backend.ts";
 import { collect } from "../../src/core/collect.ts";
 import { decodeName } from "../../src/core/names.ts";
-import { bytes, cleanUp, newPath, open, plain } from "./memory-world.ts";
+import { until } from "../helpers/until.ts";
+import { bytes, cleanUp, kindsOf, newPath, open, plain } from "./memory-world.ts";
 
 afterEach(cleanUp);
 
@@ -58,9 +59,10 @@ describe("set", () => {
       bytes("w"),
       plain({ condition: { if: "value", value: bytes("x") } }),
     );
-    expect(refused).toEqual({ written: false, by: "ann", at: expect.any(Number) });
+    const rival = { by: "ann", at: expect.any(Number), ageMs: expect.any(Number) };
+    expect(refused).toEqual({ written: false, because: "condition", ...rival });
     const none = await backend.set("t:none", bytes("w"), plain({ condition: { if: "present" } }));
-    expect(none).toEqual({ written: false, by: null, at: null });
+    expect(none).toEqual({ written: false, because: "condition", by: null, at: null, ageMs: null });
   });
 
   test("keeps a time to live or takes it away, as told", async () => {
@@ -181,5 +183,37 @@ describe("keys", () => {
     expect(await keysOf(backend, "t:\\[*")).toEqual(["t:[x"]);
     expect(await keysOf(backend, "*")).toHaveLength(7);
     expect(await keysOf(backend, "t")).toEqual(["t"]);
+  });
+});
+
+describe("what is done only if a key has a value", () => {
+  test("is done in one step, logged as what it is, or says who wrote what is there", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    await backend.set("t:k", bytes("v"), plain({ agent: "ann" }));
+    const rival = { by: "ann", at: expect.any(Number), ageMs: expect.any(Number) };
+    const refused = { done: false, isAbsent: false, ...rival };
+    expect(await backend.delIf("t:k", bytes("w"), "me")).toEqual(refused);
+    expect(await backend.expireIf("t:k", bytes("w"), 60_000)).toEqual(refused);
+    expect(await backend.ttl("t:k")).toBeNull();
+    expect(await backend.expireIf("t:k", bytes("v"), 60_000)).toEqual({ done: true });
+    expect(await backend.ttl("t:k")).toBeGreaterThan(50_000);
+    expect(await backend.expireIf("t:k", bytes("v"), null)).toEqual({ done: true });
+    expect(await backend.ttl("t:k")).toBeNull();
+    expect(await backend.delIf("t:k", bytes("v"), "me")).toEqual({ done: true });
+    const absent = { done: false, isAbsent: true, by: null, at: null, ageMs: null };
+    expect(await backend.delIf("t:k", bytes("v"), "me")).toEqual(absent);
+    expect(await backend.expireIf("t:k", bytes("v"), 60_000)).toEqual(absent);
+    expect(kindsOf(path, "t:k")).toEqual(["set", "del"]);
+  });
+
+  test("is not done to a key whose time is up, which is logged as expired", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    await backend.set("t:k", bytes("v"), plain({ ttlMs: 1 }));
+    await until("its time is up", async () => (await backend.get("t:k")) === null);
+    expect(await backend.delIf("t:k", bytes("v"), "me")).toMatchObject({ isAbsent: true });
+    expect(await backend.expireIf("t:k", bytes("v"), null)).toMatchObject({ isAbsent: true });
+    expect(kindsOf(path, "t:k")).toEqual(["set", "expired"]);
   });
 });

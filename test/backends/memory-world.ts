@@ -79,7 +79,7 @@ export function inProcess(path: string, code: string, more: Partial<MemoryOption
     const bytes = (text) => Buffer.from(text);
     const say = (line) => writeSync(1, line + "\\n");
     const LIVE = { onState() {}, from: null, live: true };
-    const PLAIN = { ttlMs: null, condition: null, agent: "child" };
+    const PLAIN = { ttlMs: null, condition: null, fence: null, agent: "child" };
     const told = new Promise((resolve) => process.stdin.once("data", resolve));
     const backend = await openMemory(options);
     ${code}
@@ -97,7 +97,7 @@ export function linesOf(child: Started): string[] {
 }
 
 export function plain(more: Partial<SetOptions> = {}): SetOptions {
-  return { ttlMs: null, condition: null, agent: "tester", ...more };
+  return { ttlMs: null, condition: null, fence: null, agent: "tester", ...more };
 }
 
 export function bytes(text: string): Buffer {

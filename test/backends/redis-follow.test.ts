@@ -138,7 +138,7 @@ test("with no retention messages are delivered and not kept", async () => {
   const store = await openBoard(server.url, { history });
   const { take } = await follow(store, { channels: ["timmy:c"] });
   await store.publish("timmy:c", bytes("1"), "me");
-  await store.set("timmy:k", bytes("v"), { ttlMs: null, condition: null, agent: "me" });
+  await store.set("timmy:k", bytes("v"), { ttlMs: null, condition: null, fence: null, agent: "me" });
   expect((await take(1)).map(({ by }) => by)).toEqual(["me"]);
   expect(await store.channels("timmy:*")).toEqual([
     { channel: "timmy:c", messages: 0, followers: 1, lastId: null },
@@ -169,7 +169,7 @@ test("leaving the loop, closing the follower and closing the store each let the 
 
 test("status tells what the server is and what is on the board", async () => {
   const store = await openBoard(server.url);
-  await store.set("timmy:k", bytes("v"), { ttlMs: null, condition: null, agent: "me" });
+  await store.set("timmy:k", bytes("v"), { ttlMs: null, condition: null, fence: null, agent: "me" });
   await server.cli("set", "other:k", "v");
   await store.publish("timmy:c", bytes("x"), "me");
   await store.publish("timmy:d", bytes("x"), "me");

@@ -105,19 +105,50 @@ test("many keys are deleted in steps; a name given twice counts once", async () 
 test("conditions, and who stands in the way", async () => {
   const store = await openBoard(server.url);
   const given = (condition: object) => ({ ...plainly, condition }) as Parameters<typeof store.set>[2];
-  const refused = { written: false, by: null, at: null };
+  const refused = { written: false, because: "condition", by: null, at: null, ageMs: null };
   expect(await store.set("timmy:k", bytes("b"), given({ if: "present" }))).toEqual(refused);
   expect(await store.set("timmy:k", bytes("b"), given({ if: "value", value: bytes("") }))).toEqual(refused);
   expect(await store.set("timmy:k", bytes("a"), given({ if: "absent" }))).toMatchObject({ written: true });
   const against = await store.set("timmy:k", bytes("b"), given({ if: "absent" }));
-  expect(against).toEqual({ written: false, by: "me", at: expect.any(Number) });
-  expect(await store.set("timmy:k", bytes("b"), given({ if: "value", value: bytes("A") }))).toEqual(against);
+  expect(against).toEqual({ ...refused, by: "me", at: expect.any(Number), ageMs: expect.any(Number) });
+  expect(await store.set("timmy:k", bytes("b"), given({ if: "value", value: bytes("A") }))).toEqual({
+    ...against,
+    ageMs: expect.any(Number),
+  });
   expect(await store.set("timmy:k", bytes("b"), given({ if: "value", value: bytes("a") }))).toMatchObject({
     written: true,
   });
   await server.cli("set", "timmy:k", "foreign");
   expect(await store.set("timmy:k", bytes("b"), given({ if: "absent" }))).toEqual(refused);
   expect(await changes()).toEqual(["set timmy:k", "set timmy:k"]);
+});
+
+test("deleting and times to live with a condition: the very value, or who has written another one", async () => {
+  const store = await openBoard(server.url);
+  const absent = { done: false, isAbsent: true, by: null, at: null, ageMs: null };
+  expect(await store.delIf("timmy:k", bytes(""), "me")).toEqual(absent);
+  expect(await store.expireIf("timmy:k", bytes(""), 1000)).toEqual(absent);
+  await store.set("timmy:k", bytes("v"), plainly);
+  const other = { ...absent, isAbsent: false, by: "me", at: expect.any(Number), ageMs: expect.any(Number) };
+  expect(await store.delIf("timmy:k", bytes("V"), "you")).toEqual(other);
+  expect(await store.expireIf("timmy:k", bytes("vv"), 1000)).toEqual(other);
+  expect(await store.ttl("timmy:k")).toBeNull();
+  expect(await store.expireIf("timmy:k", bytes("v"), 60_000)).toEqual({ done: true });
+  expect(await store.ttl("timmy:k")).toBeGreaterThan(50_000);
+  expect(await store.expireIf("timmy:k", bytes("v"), null)).toEqual({ done: true });
+  expect(await store.ttl("timmy:k")).toBeNull();
+  await server.cli("set", "timmy:k", "foreign");
+  expect(await store.delIf("timmy:k", bytes("v"), "me")).toEqual({ ...absent, isAbsent: false });
+  expect(await store.delIf("timmy:k", bytes("foreign"), "me")).toEqual({ done: true });
+  expect(await changes()).toEqual(["set timmy:k", "del timmy:k"]);
+  await server.cli("hset", "timmy:k", "field", "v");
+  for (const asked of [
+    store.delIf("timmy:k", bytes("v"), "me"),
+    store.expireIf("timmy:k", bytes("v"), 1),
+    store.set("timmy:k", bytes("w"), { ...plainly, condition: { if: "value", value: bytes("v") } }),
+  ]) {
+    await expect(asked).rejects.toMatchObject({ kind: "conflict" });
+  }
 });
 
 test("times to live: set, kept, taken away, and a foreign type replaced", async () => {

@@ -9,6 +9,7 @@ import { bytes, follow, openBoard, plainly, texts } from "../helpers/redis-board
 import { RedisServer } from "../helpers/redis-server.ts";
 import { until } from "../helpers/until.ts";
 import { work } from "./redis-consumer-world.ts";
+import { granted, hold as holdLock, line } from "./redis-lock-world.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../docs/redis-layout.md"), "utf8");
 const ROOT = "timmy-bb:{timmy}:";
@@ -57,17 +58,38 @@ test("the keys a board makes are those of the table, of the types it says", asyn
   await store.set("timmy:k", bytes("v"), { ...plainly, ttlMs: 60_000 });
   await store.publish("timmy:c", bytes("x"), "me");
   await (await work(store)).hold(1);
+  const { fence } = await holdLock(store, "a");
+  await line(server, store, "b");
   await server.cli("set", `${ROOT}cursor`, "0"); // made by one write in 64
   const rows = [...PAGE.matchAll(/^\| `<root>(\S+)` \| (string|stream|hash|sorted set) \|/gm)];
   const documented = new Map(
     rows.map(([, name = "", type = ""]) => [
-      ROOT + name.replace("<channel>", "timmy:c").replace("<consumer>", "team"),
+      ROOT + name.replace("<channel>", "timmy:c").replace("<consumer>", "team").replace("<lock>", "l"),
       type === "sorted set" ? "zset" : type,
     ]),
   );
   const made = (await server.cli("keys", `${ROOT}*`)).split("\n").sort();
   expect(made).toEqual([...documented.keys()].sort());
   for (const key of made) expect([key, await server.cli("type", key)]).toEqual([key, documented.get(key)]);
+  const fields = (await server.cli("hkeys", `${ROOT}lock:l`)).split("\n").sort();
+  expect(fields).toEqual(["by", "fence", "h:a", "w:b", `f:${fence}`].sort());
+});
+
+test("what is kept of a lock is as described", async () => {
+  const store = await openBoard(server.url);
+  const { fence, expiresAt } = await holdLock(store, "a", { ttlMs: 50_000, pid: 7 });
+  const field = (name: string) => server.cli("hget", `${ROOT}lock:l`, name);
+  expect([await field("fence"), await field("by")]).toEqual([String(fence), "a@here"]);
+  expect(await field("h:a")).toBe(`${fence} 50000 {"owner":"a@here","host":"here","pid":7}`);
+  expect(await server.cli("get", `${ROOT}id`)).toBe(String(fence));
+  expect(await server.cli("zscore", `${ROOT}holders:l`, "a")).toBe(String(expiresAt));
+  const known = Number(await server.cli("zscore", `${ROOT}locks`, "l"));
+  expect(known).toBe(expiresAt + 7 * 86_400_000);
+  await line(server, store, "b", { slots: 1 });
+  expect(await field("w:b")).toMatch(/^1 0 \d{13}$/);
+  await store.releaseLock("l", "a");
+  await until("it has been granted again", async () => Number(await field("fence")) > fence);
+  expect(await server.cli("hexists", `${ROOT}lock:l`, `f:${fence}`)).toBe("0");
 });
 
 test("ids, fingerprints and entries are as described", async () => {
@@ -145,6 +167,16 @@ test("a user with the rights of the page can do everything, and no key of anothe
   expect(await store.describe(["timmy:k"])).toMatchObject([{ by: "me", size: 1 }]);
   expect(await store.channels("timmy:*")).toHaveLength(3);
   expect((await store.status()).stores[0]?.keys).toBe(2);
+  await holdLock(store, "a");
+  const next = await line(server, store, "b");
+  expect(await store.refreshLock("l", "a", { ttlMs: null, withinMs: 1000 })).not.toBeNull();
+  expect(await store.releaseLock("l", "a")).toBe(true);
+  const fence = { lock: "l", fence: (await granted(next.grant)).fence };
+  expect(await store.set("timmy:job", bytes("v"), { ...plainly, fence })).toMatchObject({ written: true });
+  expect(await store.locks(null)).toHaveLength(1);
+  expect(await store.expireIf("timmy:job", bytes("v"), 60_000)).toEqual({ done: true });
+  expect(await store.delIf("timmy:job", bytes("x"), "me")).toMatchObject({ done: false });
+  expect(await store.take({ keys: [], patterns: ["timmy:j*"] }, "me")).toMatchObject({ key: "timmy:job" });
   expect((await store.get("timmy:k"))?.toString()).toBe("w");
   for await (const batch of store.keys("timmy:*")) expect(await store.del(batch, { agent: "me" })).toBe(2);
   for (const forbidden of [store.get("other:k"), store.set("other:k", bytes("x"), plainly)]) {

@@ -57,6 +57,11 @@ function toWords(item: Change | Gap, prefix: string): string {
 
 /** Without a time to live, unless one is given. */
 export async function set(store: RedisStore, key: string, value: string, ttlMs: number | null = null) {
-  const result = await store.set(`timmy:${key}`, bytes(value), { ttlMs, condition: null, agent: "me" });
+  const result = await store.set(`timmy:${key}`, bytes(value), {
+    ttlMs,
+    condition: null,
+    fence: null,
+    agent: "me",
+  });
   return result.written ? result.id : "";
 }

@@ -22,7 +22,12 @@ test("changes of ours come once, with value, author and id; what only concerns t
   await store.expire("timmy:k1", 30_000);
   await store.expire("timmy:k1", null);
   await store.incr("timmy:k2", 5n, "you");
-  await store.set("timmy:k1", bytes("x"), { ttlMs: "keep", condition: { if: "absent" }, agent: "me" });
+  await store.set("timmy:k1", bytes("x"), {
+    ttlMs: "keep",
+    condition: { if: "absent" },
+    fence: null,
+    agent: "me",
+  });
   await store.del(["timmy:k1", "timmy:none"], { agent: "me" });
   const [first, second, third] = await take(3);
   const at = expect.any(Number);

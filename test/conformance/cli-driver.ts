@@ -20,14 +20,17 @@ import {
   sameName,
   withoutNotices,
 } from "./cli-answers.ts";
+import { conditionWords, refused, refusedSet, valueCondition } from "./cli-conditions.ts";
+import { CliLocks } from "./cli-locks.ts";
 import { MISUSES } from "./cli-misuses.ts";
 import { PlainCli } from "./cli-plain.ts";
 import { CliSubscription } from "./cli-subscription.ts";
-import { asWord, followWords, fromWords, valueWord, waitWords, watchWords } from "./cli-words.ts";
+import { asWord, followWords, fromWords, waitWords, watchWords } from "./cli-words.ts";
 import {
   type Board,
   type BoardSettings,
   type ClearOptions,
+  type ConditionalAnswer,
   type Deed,
   Failure,
   type Followed,
@@ -41,6 +44,7 @@ import {
   type WatchOptions,
 } from "./driver.ts";
 import { environmentOf } from "./environment.ts";
+import type { BoardLocks } from "./locking.ts";
 import { bytesIn, nameIn, numberIn, numberOrNull, type Row, storesIn, textIn } from "./rows.ts";
 
 /** Longer arguments go through standard input. */
@@ -61,6 +65,7 @@ export function callOptions(settings: BoardSettings): CliOptions {
 class CliBoard implements Board {
   readonly settings: BoardSettings;
   readonly plain: PlainBoard;
+  readonly locks: BoardLocks;
   readonly #countFollowers: CountFollowers;
   readonly #subscriptions = new Set<{ close(): Promise<void> }>();
 
@@ -68,6 +73,7 @@ class CliBoard implements Board {
     this.settings = settings;
     this.#countFollowers = countFollowers;
     this.plain = new PlainCli(callOptions(settings));
+    this.locks = new CliLocks((words, args) => this.#call(words, args), callOptions(settings));
   }
 
   async get(key: string) {
@@ -89,14 +95,35 @@ class CliBoard implements Board {
       const { rows } = await this.#call(words, [key, ...input.words], input.bytes);
       return { written: true, id: sameName(one(rows), "key", key) && textIn(one(rows), "id") };
     } catch (error) {
-      if (!(error instanceof Failure) || !error.message.startsWith("not written:")) throw error;
-      const by = /\(written by (.*), \S+ ago\)$/.exec(error.message)?.[1] ?? null;
-      return { written: false, by: by === "a client unknown" ? null : by, told: error.told };
+      return refusedSet(error);
     }
   }
 
   async del(...keys: string[]) {
     return numberIn(one((await this.#call(["del"], keys)).rows), "deleted");
+  }
+
+  async delIf(key: string, value: string | Uint8Array): Promise<ConditionalAnswer> {
+    try {
+      const { rows } = await this.#call(["del", valueCondition(value)], [key]);
+      if (numberIn(one(rows), "deleted") === 1) return { done: true };
+    } catch (error) {
+      return refused(error, "not deleted");
+    }
+    throw new Error("neither deleted nor refused");
+  }
+
+  async take(keys: readonly string[], waitMs?: number) {
+    const limit = waitMs === undefined ? [] : waitWords({ waitMs });
+    const words = ["take", ...limit, ...this.#globals, "--", ...keys];
+    try {
+      const { exit, rows } = answerOf(withoutNotices(await runCli(words, callOptions(this.settings))));
+      if (exit === "absent" && waitMs === undefined) return none(rows, null);
+      return knownIn(one(rows));
+    } catch (error) {
+      if (error instanceof Failure && error.kind === "timeout" && waitMs !== undefined) return null;
+      throw error;
+    }
   }
 
   async exists(...keys: string[]) {
@@ -131,11 +158,21 @@ class CliBoard implements Board {
   }
 
   async expire(key: string, ttlMs: number) {
-    return this.#whetherPresent("expire", key, [`${ttlMs}ms`], ttlMs);
+    return this.#whetherPresent(["expire"], [key, `${ttlMs}ms`], ttlMs);
+  }
+
+  async expireIf(key: string, value: string | Uint8Array, ttlMs: number): Promise<ConditionalAnswer> {
+    try {
+      const words = ["expire", valueCondition(value)];
+      if (await this.#whetherPresent(words, [key, `${ttlMs}ms`], ttlMs)) return { done: true };
+      return { done: false, isAbsent: true, by: null, ageMs: null, told: "" };
+    } catch (error) {
+      return refused(error, "not changed");
+    }
   }
 
   async persist(key: string) {
-    return this.#whetherPresent("persist", key, [], null);
+    return this.#whetherPresent(["persist"], [key], null);
   }
 
   async incr(key: string, by?: bigint) {
@@ -268,11 +305,15 @@ class CliBoard implements Board {
     return subscription;
   }
 
-  async #whetherPresent(command: string, key: string, more: readonly string[], ttlMs: number | null) {
-    const { exit, rows } = await this.#call([command], [key, ...more]);
+  async #whetherPresent(
+    words: readonly string[],
+    args: readonly [key: string, ...string[]],
+    ttlMs: number | null,
+  ) {
+    const { exit, rows } = await this.#call(words, args);
     if (exit === "absent") return none(rows, false);
-    if (numberOrNull(one(rows), "ttl_ms") !== ttlMs) throw new Error(`${command} tells another ttl`);
-    return sameName(one(rows), "key", key);
+    if (numberOrNull(one(rows), "ttl_ms") !== ttlMs) throw new Error(`${words[0]} tells another ttl`);
+    return sameName(one(rows), "key", args[0]);
   }
 
   /** Options first, then `--`, so that any key or value can follow. */
@@ -286,11 +327,6 @@ function ttlWords({ ttlMs }: SetOptions): string[] {
   if (ttlMs === undefined) return [];
   if (ttlMs === "keep") return ["--keep-ttl"];
   return [ttlMs === null ? "--no-ttl" : `--ttl=${ttlMs}ms`];
-}
-
-function conditionWords({ if: condition, ifValue }: SetOptions): string[] {
-  const words = condition === undefined ? [] : [`--if-${condition}`];
-  return ifValue === undefined ? words : [...words, `--if-value=${valueWord(ifValue)}`];
 }
 
 /** A value as a word, or as standard input where it cannot be one. */

@@ -2,6 +2,7 @@
  * The board as the groups see it: the same calls and the same answers, whether a library or a command does them.
  * `library-driver.ts` and `cli-driver.ts` are the two ways; no group knows which it has.
  */
+import type { Fence } from "../../src/core/conditional.ts";
 import type { ErrorKind } from "../../src/core/errors.ts";
 import type {
   Change,
@@ -15,6 +16,7 @@ import type {
   StoreName,
   StoreStatus,
 } from "../../src/core/types.ts";
+import type { BoardLocks } from "./locking.ts";
 
 /** Where a board lies, and what surrounds the process that opens it. */
 export interface Place {
@@ -46,12 +48,24 @@ export interface SetOptions {
   readonly ttlMs?: number | null | "keep";
   readonly if?: "absent" | "present";
   readonly ifValue?: string | Uint8Array;
+  readonly fence?: Fence;
+}
+
+/** Who stands in the way, since when (the command tells whole seconds), and everything that was said with the refusal. */
+export interface Refusal {
+  readonly by: string | null;
+  readonly ageMs: number | null;
+  readonly told: string;
 }
 
 export type SetAnswer =
   | { readonly written: true; readonly id: string }
-  /** `told` is everything that was said with the refusal. */
-  | { readonly written: false; readonly by: string | null; readonly told: string };
+  | ({ readonly written: false; readonly because: "condition" | "fence" } & Refusal);
+
+/** What became of something that is done only if a key has a certain value. */
+export type ConditionalAnswer =
+  | { readonly done: true }
+  | ({ readonly done: false; readonly isAbsent: boolean } & Refusal);
 
 export interface ListOptions {
   readonly staleMs?: number;
@@ -151,6 +165,9 @@ export interface Board {
   read(key: string): Promise<Known | null>;
   set(key: string, value: string | Uint8Array, options?: SetOptions): Promise<SetAnswer>;
   del(...keys: string[]): Promise<number>;
+  delIf(key: string, value: string | Uint8Array): Promise<ConditionalAnswer>;
+  /** The oldest of those selected; `null`: there was none, or none came in `waitMs`. */
+  take(keys: readonly string[], waitMs?: number): Promise<Known | null>;
   exists(...keys: string[]): Promise<number>;
   /** In byte order; the first `limit` of them. */
   keys(pattern?: string, limit?: number): Promise<string[]>;
@@ -159,6 +176,7 @@ export interface Board {
   /** Milliseconds; `null`: for ever; `undefined`: absent. */
   ttl(key: string): Promise<number | null | undefined>;
   expire(key: string, ttlMs: number): Promise<boolean>;
+  expireIf(key: string, value: string | Uint8Array, ttlMs: number): Promise<ConditionalAnswer>;
   persist(key: string): Promise<boolean>;
   incr(key: string, by?: bigint): Promise<bigint>;
   publish(channel: string, payload: string | Uint8Array): Promise<{ receivers: number; id: string }>;
@@ -176,6 +194,7 @@ export interface Board {
   deleteConsumer(consumer: string): Promise<boolean>;
   /** Takes one message or change as a worker and fails at it, as often as it may. */
   failAtOne(of: Followed, consumer: string, retries: number): Promise<void>;
+  readonly locks: BoardLocks;
   clear(pattern?: string, options?: ClearOptions): Promise<number>;
   status(): Promise<StatusAnswer>;
   /** Everything that status says in any form, for a look at what must not be in it. */

@@ -1,5 +1,6 @@
 /** The board through the built library, `dist/index.js`, as a program uses it. */
 import { collect } from "../../src/core/collect.ts";
+import type { Conditional } from "../../src/core/conditional.ts";
 import { compareNames } from "../../src/core/names.ts";
 import type { Change, ConsumerFacts, Entry, Gap, Message, Reading } from "../../src/core/types.ts";
 import type { Blackboard, Consumer } from "../../src/index.ts";
@@ -10,6 +11,7 @@ import type {
   Board,
   BoardSettings,
   ClearOptions,
+  ConditionalAnswer,
   Deed,
   Followed,
   FollowOptions,
@@ -24,8 +26,10 @@ import type {
 } from "./driver.ts";
 import { environmentOf } from "./environment.ts";
 import { asked } from "./library-asked.ts";
+import { LibraryLocks } from "./library-locks.ts";
 import { misusesOf } from "./library-misuses.ts";
 import { LibrarySubscription } from "./library-subscription.ts";
+import type { BoardLocks } from "./locking.ts";
 
 const PROGRAM = `${ROOT}test/helpers/library-program.js`;
 
@@ -56,10 +60,12 @@ class LibraryBoard implements Board {
   readonly settings: BoardSettings;
   readonly blackboard: Blackboard;
   readonly plain: PlainBoard;
+  readonly locks: BoardLocks;
 
   constructor(settings: BoardSettings, blackboard: Blackboard) {
     this.settings = settings;
     this.blackboard = blackboard;
+    this.locks = new LibraryLocks(blackboard);
     this.plain = plainFormOf(this);
   }
 
@@ -73,12 +79,20 @@ class LibraryBoard implements Board {
 
   async set(key: string, value: string | Uint8Array, options: SetOptions = {}): Promise<SetAnswer> {
     const result = await asked(this.blackboard.set(key, value, options));
-    if (result.written) return result;
-    return { written: false, by: result.by, told: JSON.stringify(result) };
+    return result.written ? result : { ...result, told: JSON.stringify(result) };
   }
 
   del(...keys: string[]) {
     return asked(this.blackboard.del(keys));
+  }
+
+  async delIf(key: string, value: string | Uint8Array) {
+    return withAllTold(await asked(this.blackboard.deleteIf(key, value)));
+  }
+
+  async take(keys: readonly string[], waitMs?: number) {
+    const limit = waitMs === undefined ? {} : { timeoutMs: waitMs };
+    return knownOf(await asked(this.blackboard.take(keys, limit)));
   }
 
   exists(...keys: string[]) {
@@ -102,6 +116,10 @@ class LibraryBoard implements Board {
 
   expire(key: string, ttlMs: number) {
     return asked(this.blackboard.expire(key, ttlMs));
+  }
+
+  async expireIf(key: string, value: string | Uint8Array, ttlMs: number) {
+    return withAllTold(await asked(this.blackboard.expireIf(key, value, ttlMs)));
   }
 
   persist(key: string) {
@@ -225,6 +243,10 @@ function knownOf(reading: Reading | null): Known | null {
   if (reading === null) return null;
   const { key, value, id, by, at, ttlMs } = reading;
   return { key, value, id, by, at, ttlMs };
+}
+
+function withAllTold(result: Conditional): ConditionalAnswer {
+  return result.done ? result : { ...result, told: JSON.stringify(result) };
 }
 
 function inOrder(facts: ConsumerFacts): ConsumerFacts {

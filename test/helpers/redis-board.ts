@@ -73,4 +73,4 @@ export function texts(items: ReadonlyArray<Message | Gap>): string[] {
 
 export const bytes = (text: string): Buffer => Buffer.from(text);
 /** Written by this agent, with no condition and no end. */
-export const plainly = { ttlMs: null, condition: null, agent: "me" } as const;
+export const plainly = { ttlMs: null, condition: null, fence: null, agent: "me" } as const;

@@ -12,6 +12,7 @@ import type {
   FollowOptions,
   SetOptions,
 } from "../../core/backend.ts";
+import type { LockPatience, LockRequest, RefreshOptions } from "../../core/lock.ts";
 import type {
   AnySelection,
   BackendStatus,
@@ -20,6 +21,7 @@ import type {
   EntryOf,
   FollowState,
   Gap,
+  KeySelection,
 } from "../../core/types.ts";
 import type { WorkerOptions } from "../../core/worker.ts";
 import type { BackendSettings } from "../open.ts";
@@ -53,15 +55,21 @@ class AutoBackend implements Backend {
   }
 
   async set(key: string, value: Bytes, options: SetOptions) {
-    const backend =
-      options.condition === null
-        ? await this.#stores.choose()
-        : await this.#stores.decider("a conditional set");
-    return backend.set(key, value, options);
+    const isFree = options.condition === null && options.fence === null;
+    const store = isFree ? await this.#stores.choose() : await this.#stores.decider("a conditional set");
+    return store.set(key, value, options);
   }
 
   async del(keys: readonly string[], options: DelOptions) {
     return (await this.#stores.choose()).del(keys, options);
+  }
+
+  async delIf(key: string, value: Bytes, agent: string) {
+    return (await this.#stores.decider("a conditional del")).delIf(key, value, agent);
+  }
+
+  async take(selection: KeySelection, agent: string) {
+    return (await this.#stores.decider("take")).take(selection, agent);
   }
 
   async exists(keys: readonly string[]) {
@@ -90,6 +98,10 @@ class AutoBackend implements Backend {
 
   async expire(key: string, ttlMs: number | null) {
     return (await this.#stores.choose()).expire(key, ttlMs);
+  }
+
+  async expireIf(key: string, value: Bytes, ttlMs: number | null) {
+    return (await this.#stores.decider("a conditional expire")).expireIf(key, value, ttlMs);
   }
 
   async incr(key: string, by: bigint, agent: string) {
@@ -155,6 +167,26 @@ class AutoBackend implements Backend {
     const chosen = await this.#stores.choose();
     if (chosen !== this.#stores.redis || !this.#stores.hasUnsynced) return [chosen];
     return [chosen, await this.#stores.memory()];
+  }
+
+  async tryLock(lock: string, request: LockRequest) {
+    return (await this.#stores.decider("who holds a lock")).tryLock(lock, request);
+  }
+
+  async awaitLock(lock: string, request: LockRequest, patience: LockPatience) {
+    return this.#stores.decided("who holds a lock", (redis) => redis.awaitLock(lock, request, patience));
+  }
+
+  async refreshLock(lock: string, token: string, options: RefreshOptions) {
+    return this.#stores.decided("who holds a lock", (redis) => redis.refreshLock(lock, token, options));
+  }
+
+  async releaseLock(lock: string, token: string) {
+    return this.#stores.decided("who holds a lock", (redis) => redis.releaseLock(lock, token));
+  }
+
+  async locks(lock: string | null) {
+    return (await this.#stores.decider("who holds a lock")).locks(lock);
   }
 
   async channels(pattern: string) {

@@ -81,9 +81,19 @@ export class Stores {
       this.#tellOfUnsynced();
       return this.redis;
     }
-    const message = `${unreachable.message}; ${operation} is not decided on the file, two could win`;
-    const hint = "--backend memory decides on the file, if every agent uses it";
-    throw new BlackboardError("unavailable", message, { hint, cause: unreachable });
+    throw undecided(operation, unreachable);
+  }
+
+  /**
+   * The same for somebody who has won already, and has a time of his own to be patient: a moment's silence of redis does not count as an
+   * absence, as it does where there is a choice.
+   */
+  async decided<Result>(operation: string, work: (redis: Backend) => Promise<Result>): Promise<Result> {
+    try {
+      return await work(this.redis);
+    } catch (error) {
+      throw error instanceof UnreachableError ? undecided(operation, error) : error;
+    }
   }
 
   memory(): Promise<Backend> {
@@ -125,4 +135,10 @@ export class Stores {
   get hasUnsynced(): boolean {
     return hasUnsynced(this.settings.memoryPath);
   }
+}
+
+function undecided(operation: string, unreachable: UnreachableError): BlackboardError {
+  const message = `${unreachable.message}; ${operation} is not decided on the file, two could win`;
+  const hint = "--backend memory decides on the file, if every agent uses it";
+  return new BlackboardError("unavailable", message, { hint, cause: unreachable });
 }

@@ -71,9 +71,10 @@ function journalMode(connection: Connection, sql: string): string {
 export class Database {
   readonly path: string;
   readonly durability: "normal" | "full";
+  /** How long other processes' locks are waited for. */
+  readonly timeoutMs: number;
   readonly #connection: Connection;
   readonly #identity: Identity;
-  readonly #timeoutMs: number;
   readonly #statements = new Map<string, Statement>();
   #isOpen = true;
   #putOff: (() => void) | null = null;
@@ -83,7 +84,7 @@ export class Database {
     this.durability = options.durability;
     this.#connection = connection;
     this.#identity = identity;
-    this.#timeoutMs = options.timeoutMs;
+    this.timeoutMs = options.timeoutMs;
   }
 
   /**
@@ -103,7 +104,7 @@ export class Database {
       this.checkPlace();
       return work();
     } catch (error) {
-      throw fromSqlite(error, this.path, this.#timeoutMs);
+      throw fromSqlite(error, this.path, this.timeoutMs);
     }
   }
 
@@ -113,6 +114,19 @@ export class Database {
    */
   write<T>(work: () => T): T {
     return this.#transaction("BEGIN IMMEDIATE", work);
+  }
+
+  /** The same, and a loss of power cannot undo it, nor what was written before. Not part of another transaction, which could not change this. */
+  durably<T>(work: () => T): T {
+    if (this.durability === "full") return this.write(work);
+    return this.read(() => {
+      this.#connection.exec("PRAGMA synchronous = FULL");
+      try {
+        return this.write(work);
+      } finally {
+        this.#connection.exec("PRAGMA synchronous = NORMAL");
+      }
+    });
   }
 
   /** Runs something that reads, all of it at one moment. */
@@ -128,7 +142,7 @@ export class Database {
     try {
       return work();
     } finally {
-      this.#connection.exec(`PRAGMA busy_timeout = ${this.#timeoutMs}`);
+      this.#connection.exec(`PRAGMA busy_timeout = ${this.timeoutMs}`);
     }
   }
 

@@ -1,11 +1,13 @@
 /** The map of keys: reading and writing single ones. */
 import type { DelOptions, SetOptions } from "../../core/backend.ts";
+import type { Condition, Conditional, Rival, SetResult } from "../../core/conditional.ts";
 import { BlackboardError } from "../../core/errors.ts";
 import { numberToId, numberToMs } from "../../core/ids.ts";
 import { encodeName } from "../../core/names.ts";
-import type { Bytes, Condition, KeyFacts, Reading, SetResult, TtlMs } from "../../core/types.ts";
+import type { Bytes, KeyFacts, Reading, TtlMs } from "../../core/types.ts";
 import { type Board, checkSize } from "./board.ts";
 import { bytesIn, numberIn, orNull, type Row, textIn } from "./cells.ts";
+import { rivalOf } from "./fences.ts";
 import { isInt64, parseInteger } from "./integer.ts";
 
 const LIVE = "name = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
@@ -47,8 +49,12 @@ export class Entries {
     checkSize("value", value);
     const name = encodeName(key);
     return this.#board.change((now) => {
+      const rival = options.fence === null ? null : rivalOf(this.#board, options.fence, now);
+      if (rival !== null) return { written: false, because: "fence", ...rival };
       const present = this.#present(name, now);
-      if (!this.#holds(options.condition, name, present)) return { written: false, ...provenance(present) };
+      if (!this.#holds(options.condition, name, present)) {
+        return { written: false, because: "condition", ...writerOf(present, now) };
+      }
       const expiresAt = expiryOf(options.ttlMs, present, now);
       const n = this.#put({ name, value, expiresAt, agent: options.agent }, now);
       return { written: true, id: numberToId(n) };
@@ -62,6 +68,11 @@ export class Entries {
       for (const key of new Set(keys)) if (this.#delete(encodeName(key), options, now)) deleted++;
       return deleted;
     });
+  }
+
+  delIf(key: string, value: Bytes, agent: string): Conditional {
+    const name = encodeName(key);
+    return this.#changeIf(name, value, (now) => this.#remove(name, agent, now));
   }
 
   exists(keys: readonly string[]): number {
@@ -94,10 +105,12 @@ export class Entries {
 
   /** Not a change of the key: nothing is logged, and who wrote it stays who wrote it. */
   setExpiry(key: string, ttlMs: number | null): boolean {
-    return this.#board.change((now) => {
-      const expiresAt = ttlMs === null ? null : now + Math.ceil(ttlMs);
-      return this.#board.db.run(SET_EXPIRY, encodeName(key), now, expiresAt) > 0;
-    });
+    return this.#board.change((now) => this.#expireAfter(encodeName(key), ttlMs, now));
+  }
+
+  setExpiryIf(key: string, value: Bytes, ttlMs: number | null): Conditional {
+    const name = encodeName(key);
+    return this.#changeIf(name, value, (now) => this.#expireAfter(name, ttlMs, now));
   }
 
   incr(key: string, by: bigint, agent: string): bigint {
@@ -110,6 +123,22 @@ export class Entries {
       this.#put({ name, value: Buffer.from(sum.toString()), expiresAt, agent }, now);
       return sum;
     });
+  }
+
+  #changeIf(name: Buffer, value: Bytes, change: (now: number) => void): Conditional {
+    return this.#board.change((now) => {
+      const present = this.#present(name, now);
+      if (!this.#holds({ if: "value", value }, name, present)) {
+        return { done: false, isAbsent: present === undefined, ...writerOf(present, now) };
+      }
+      change(now);
+      return { done: true };
+    });
+  }
+
+  #expireAfter(name: Buffer, ttlMs: number | null, now: number): boolean {
+    const expiresAt = ttlMs === null ? null : now + Math.ceil(ttlMs);
+    return this.#board.db.run(SET_EXPIRY, name, now, expiresAt) > 0;
   }
 
   #look(sql: string, key: string): Row | undefined {
@@ -137,9 +166,13 @@ export class Entries {
     if (present === undefined) return false;
     const { agent, unwrittenForMs = 0 } = options;
     if (ageOf(present, now) < unwrittenForMs) return false;
+    this.#remove(name, agent, now);
+    return true;
+  }
+
+  #remove(name: Buffer, agent: string, now: number): void {
     this.#board.db.run(REMOVE, name);
     this.#board.logChange({ kind: "del", name, value: null, agent }, now);
-    return true;
   }
 
   #put({ name, value, expiresAt, agent }: Put, now: number): number {
@@ -162,15 +195,16 @@ export class Entries {
   }
 }
 
-function factsIn(row: Row, key: string, now: number): KeyFacts {
+/** @param row its `expires_at`, `author`, `last` and `size` */
+export function factsIn(row: Row, key: string, now: number): KeyFacts {
   const ttlMs = msLeft(orNull(row, "expires_at", numberIn), now);
   const id = numberToId(numberIn(row, "last"));
-  return { key, id, ageMs: ageOf(row, now), ttlMs, size: numberIn(row, "size"), ...provenance(row) };
+  return { key, id, ttlMs, size: numberIn(row, "size"), ...writerOf(row, now) };
 }
 
-function provenance(row: Row | undefined): { by: string | null; at: number | null } {
-  if (row === undefined) return { by: null, at: null };
-  return { by: textIn(row, "author"), at: numberToMs(numberIn(row, "last")) };
+function writerOf(row: Row | undefined, now: number): Rival {
+  if (row === undefined) return { by: null, at: null, ageMs: null };
+  return { by: textIn(row, "author"), at: numberToMs(numberIn(row, "last")), ageMs: ageOf(row, now) };
 }
 
 /** Since the last write, in milliseconds; 0 if the clock was put back since. */

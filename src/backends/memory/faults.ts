@@ -39,7 +39,7 @@ export function isBusy(thrown: unknown): boolean {
 }
 
 /** Whether only another process's lock is in the way: the same may succeed later. */
-export function isLocked(error: unknown): boolean {
+export function isLocked(error: unknown): error is BlackboardError {
   return error instanceof BlackboardError && isBusy(error.cause);
 }
 

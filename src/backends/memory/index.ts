@@ -8,6 +8,8 @@ import type {
   FollowOptions,
   SetOptions,
 } from "../../core/backend.ts";
+import type { Conditional, SetResult } from "../../core/conditional.ts";
+import type { Grant, LockFacts, LockPatience, LockRequest, RefreshOptions } from "../../core/lock.ts";
 import type {
   AnySelection,
   BackendStatus,
@@ -17,9 +19,10 @@ import type {
   EntryOf,
   Gap,
   KeyFacts,
+  KeySelection,
   PublishResult,
   Reading,
-  SetResult,
+  Taken,
 } from "../../core/types.ts";
 import type { Worker, WorkerOptions } from "../../core/worker.ts";
 import { Board, MAX_VALUE_BYTES } from "./board.ts";
@@ -30,9 +33,11 @@ import { Entries } from "./entries.ts";
 import { Expiries } from "./expiries.ts";
 import { MemoryFollower } from "./follower.ts";
 import { listKeys } from "./listing.ts";
+import { Locks } from "./locks.ts";
 import { lastNumber } from "./log.ts";
 import { Outbox } from "./outbox.ts";
 import { statusOf } from "./status.ts";
+import { takeOldest } from "./taking.ts";
 
 /** Where the board file is and how it is used. */
 export interface MemoryOptions extends BoardSettings {
@@ -58,6 +63,7 @@ class MemoryBackend implements Backend {
   readonly #expiries: Expiries;
   readonly #outbox: Outbox;
   readonly #consumers: Consumers;
+  readonly #locks: Locks;
   readonly #followers = new Set<MemoryFollower>();
 
   constructor(db: Database, options: MemoryOptions) {
@@ -68,6 +74,7 @@ class MemoryBackend implements Backend {
     this.#expiries = new Expiries(this.#board);
     this.#outbox = new Outbox(this.#board, this.#channels);
     this.#consumers = new Consumers(this.#board, this.#channels, this.#expiries);
+    this.#locks = new Locks(this.#board);
   }
 
   async get(key: string): Promise<Buffer | null> {
@@ -80,6 +87,14 @@ class MemoryBackend implements Backend {
 
   async del(keys: readonly string[], options: DelOptions): Promise<number> {
     return this.#entries.del(keys, options);
+  }
+
+  async delIf(key: string, value: Bytes, agent: string): Promise<Conditional> {
+    return this.#entries.delIf(key, value, agent);
+  }
+
+  async take(selection: KeySelection, agent: string): Promise<Taken | null> {
+    return takeOldest(this.#board, selection, agent);
   }
 
   async exists(keys: readonly string[]): Promise<number> {
@@ -104,6 +119,10 @@ class MemoryBackend implements Backend {
 
   async expire(key: string, ttlMs: number | null): Promise<boolean> {
     return this.#entries.setExpiry(key, ttlMs);
+  }
+
+  async expireIf(key: string, value: Bytes, ttlMs: number | null): Promise<Conditional> {
+    return this.#entries.setExpiryIf(key, value, ttlMs);
   }
 
   async incr(key: string, by: bigint, agent: string): Promise<bigint> {
@@ -146,6 +165,26 @@ class MemoryBackend implements Backend {
     return this.#consumers.delete(consumer);
   }
 
+  async tryLock(lock: string, request: LockRequest): Promise<Grant | null> {
+    return this.#locks.try(lock, request);
+  }
+
+  async awaitLock(lock: string, request: LockRequest, patience: LockPatience): Promise<Grant | null> {
+    return this.#locks.wait(lock, request, patience);
+  }
+
+  async refreshLock(lock: string, token: string, options: RefreshOptions): Promise<Grant | null> {
+    return this.#locks.refresh(lock, token, options);
+  }
+
+  async releaseLock(lock: string, token: string): Promise<boolean> {
+    return this.#locks.release(lock, token);
+  }
+
+  async locks(lock: string | null): Promise<readonly LockFacts[]> {
+    return this.#locks.list(lock);
+  }
+
   async channels(pattern: string): Promise<readonly ChannelFacts[]> {
     return this.#channels.list(pattern);
   }
@@ -165,7 +204,11 @@ class MemoryBackend implements Backend {
   async close(): Promise<void> {
     const followers = [...this.#followers];
     this.#followers.clear();
-    const closing = [...followers.map((follower) => follower.letGo()), this.#consumers.close()];
+    const closing = [
+      ...followers.map((follower) => follower.letGo()),
+      this.#consumers.close(),
+      this.#locks.close(),
+    ];
     const closed = await Promise.allSettled(closing);
     this.#db.close();
     const failed = closed.find((result) => result.status === "rejected");

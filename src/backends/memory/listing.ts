@@ -36,6 +36,6 @@ export function countKeys(db: Database, prefix: Buffer): number {
 }
 
 /** The first bytes behind everything with this prefix. No name holds 0xff, which UTF-8 has no use for. */
-function endOf(prefix: Buffer): Buffer {
+export function endOf(prefix: Buffer): Buffer {
   return Buffer.concat([prefix, Buffer.of(0xff)]);
 }

@@ -95,8 +95,19 @@ export function lastNumber(db: Database): number {
   return numberIn(db.one(LAST), "last");
 }
 
+/** Draws a number that is no entry's; those of later entries are greater all the same. */
+export function drawNumber(db: Database, now: number): number {
+  const n = nextNumber(db, now);
+  db.run(REMEMBER, n);
+  return n;
+}
+
+function nextNumber(db: Database, now: number): number {
+  return Math.max(lastNumber(db) + 1, msToNumber(now));
+}
+
 export function append(db: Database, entry: Entry, now: number): Appended {
-  const n = Math.max(lastNumber(db) + 1, msToNumber(now));
+  const n = nextNumber(db, now);
   const counted = entry.isUnsynced ? 0 : 1;
   const place = [entry.board, entry.channel, counted, n] as const;
   const row = db.get(EXTEND, ...place) ?? db.one(BEGIN_STREAM, ...place);

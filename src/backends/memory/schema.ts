@@ -26,6 +26,10 @@ const APPLICATION_ID = 0x74626231;
  * positions: `delivered` is the newest entry of the stream that was handed to a worker of the consumer, or was passed because its key is
  *   not selected; without a row, none newer than `start` was.
  * pending: what was handed out and is not done. `worker` is the holder's name, '' if it was given back; from `due` on others may take it over.
+ * locks: `fence` is the number of the newest grant and `owner` who got it; after `forget_at` nothing of it is known any more.
+ * holders: grants that stand, and those whose time is up (given back: `expires_at` = 0) until the lock is granted again: as long as the row is
+ *   there, its fence stands. `since` is when it was granted.
+ * line: who waits for a lock, in the order of their ids. The process is the one that waits.
  * AUTOINCREMENT where ids are remembered across transactions and must never come back as something else.
  */
 const VERSION_1 = `
@@ -106,8 +110,44 @@ CREATE TABLE pending (
 `;
 /** The same tables, but what `followers` and `consumers` select may be keys, which no older timmy-bb can read. */
 const VERSION_3 = "";
+/** Locks, and an index for finding the oldest keys. Overwriting a key does not touch it: only new keys pay for it. */
+const VERSION_4 = `
+CREATE INDEX entries_by_first ON entries (first);
+CREATE TABLE locks (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  board TEXT NOT NULL,
+  name TEXT NOT NULL,
+  fence INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  forget_at INTEGER NOT NULL,
+  UNIQUE (board, name)
+);
+CREATE INDEX locks_by_age ON locks (forget_at);
+CREATE TABLE holders (
+  lock INTEGER NOT NULL,
+  token TEXT NOT NULL,
+  fence INTEGER NOT NULL,
+  ttl INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  PRIMARY KEY (lock, token)
+) WITHOUT ROWID;
+CREATE TABLE line (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  lock INTEGER NOT NULL,
+  token TEXT NOT NULL,
+  slots INTEGER NOT NULL,
+  pid INTEGER NOT NULL,
+  started TEXT NOT NULL,
+  scene TEXT NOT NULL,
+  UNIQUE (lock, token)
+);
+`;
 /** What leads from each version to the next, from an empty file on: a new file goes the way an old one has gone. */
-const STEPS = [VERSION_1, VERSION_2, VERSION_3];
+const STEPS = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /** One statement, so that the three numbers are of one moment. */
 const IDENTITY = `SELECT

@@ -7,6 +7,7 @@ import type { Board } from "./board.ts";
 import { numberIn } from "./cells.ts";
 import type { Channels } from "./channels.ts";
 import { countKeys } from "./listing.ts";
+import { countLocks } from "./locks.ts";
 import { lastNumber } from "./log.ts";
 
 const UNSYNCED = `SELECT count(*) AS count FROM log JOIN streams ON streams.id = log.stream
@@ -26,6 +27,7 @@ export function statusOf(board: Board, channels: Channels): StoreStatus {
       messages: retained.reduce((sum, { messages }) => sum + messages, 0),
       channels: retained.length,
       followers: registry.live().filter((follower) => follower.board === prefix).length,
+      locks: countLocks(board),
       unsynced: numberIn(db.one(UNSYNCED, prefix), "count"),
       facts: factsOf(board),
     };

@@ -42,15 +42,19 @@ export class BoardScripts {
     return this.#link.script(effect, script, this.#keys(keys), this.#header(agent, args), deadline);
   }
 
+  /** The same, on a connection at hand. */
+  runOn(connection: Connection, script: Script, { keys = [], agent = "", args = [] }: Run): Promise<Reply> {
+    return evaluate(connection, script, this.#keys(keys), this.#header(agent, args));
+  }
+
   /** One with `BOOKS`: the database comes last. */
   book(script: Script, { args = [], ...how }: Run): Promise<Reply> {
     return this.run(script, { ...how, args: [...args, this.#settings.database] });
   }
 
   /** The same, on a connection at hand. */
-  bookOn(connection: Connection, script: Script, { keys = [], agent = "", args = [] }: Run): Promise<Reply> {
-    const all = this.#header(agent, [...args, this.#settings.database]);
-    return evaluate(connection, script, this.#keys(keys), all);
+  bookOn(connection: Connection, script: Script, { args = [], ...how }: Run): Promise<Reply> {
+    return this.runOn(connection, script, { ...how, args: [...args, this.#settings.database] });
   }
 
   #keys(keys: readonly string[]): readonly string[] {

@@ -4,8 +4,8 @@ import { BlackboardError } from "../../core/errors.ts";
 import type { BoardScripts } from "./board-scripts.ts";
 import { chunks, KEYS_A_SCRIPT } from "./chunks.ts";
 import type { Deadline } from "./deadline.ts";
+import { DELETE } from "./removal-scripts.ts";
 import { asNumber } from "./replies.ts";
-import { DELETE } from "./scripts.ts";
 
 /** How many there were. */
 export async function deleteKeys(

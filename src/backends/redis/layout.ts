@@ -20,6 +20,10 @@ export interface Layout {
   readonly several: string;
   /** Those who follow keys are told here in how many milliseconds the next one expires. */
   readonly due: string;
+  /** Keys by the number of the write that made them: the oldest first. */
+  readonly firsts: string;
+  /** Locks of which something is known, by until when it is kept, in milliseconds. */
+  readonly locks: string;
   /** Changed by those who follow keys, to see whether the server tells them. */
   readonly test: string;
   /** Some name a user's key could have; on a Cluster it must be in the slot of the root. */
@@ -39,6 +43,8 @@ export function layoutOf(prefix: string): Layout {
     presence: `${root}followers`,
     several: `${root}several`,
     due: `${root}due`,
+    firsts: `${root}firsts`,
+    locks: `${root}locks`,
     test: `${root}test`,
     probe: prefix === "" ? "probe" : `${prefix}:probe`,
     hasHashTag: tagged,
@@ -91,6 +97,11 @@ export function nudgeOf(layout: Layout, consumer: string): string {
 /** A worker listens here as long as its process lives. No name holds a line break, so what is before it is clear. */
 export function workerOf(layout: Layout, consumer: string, member: string): string {
   return `${layout.root}worker:${consumer}\n${member}`;
+}
+
+/** Who stands in line for a lock is told here to ask again. */
+export function turnOf(layout: Layout, token: string): string {
+  return `${layout.root}turn:${token}`;
 }
 
 /**

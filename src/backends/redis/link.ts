@@ -169,7 +169,7 @@ export class Link {
 /** Dialling keeps its own time; this lets its own, better error come first. */
 const DIAL_GRACE_MS = 20;
 
-function noAnswer(effect: Effect, shown: string, reason: string): BlackboardError {
+export function noAnswer(effect: Effect, shown: string, reason: string): BlackboardError {
   if (effect === "read") return new BlackboardError("unavailable", `${shown} did not answer (${reason})`);
   return new BlackboardError("unknown", `${shown} was told and did not answer (${reason})`, {
     hint: "it may or may not have happened; look before you try again",

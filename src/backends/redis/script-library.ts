@@ -195,6 +195,15 @@ local function sweep()
 end
 `;
 
+/** Whether `key` has the value `expected`: the length first, for comparing must not copy a large value for nothing. */
+export const IS_EXPECTED = "redis.call('STRLEN', key) == #expected and redis.call('GET', key) == expected";
+
+/** Says that `key` is not as it should be: whether it exists, and who wrote what it holds. */
+export const REFUSE = `
+  local number, author = written_by_us(key)
+  return {0, now, redis.call('EXISTS', key), number or false, author or false}
+`;
+
 /** Sending a message. */
 export const PUBLISHING = `${LOGGING}
 -- Deliveries, the id's number, and how many followers may have got it more than once. The failure is JSON, or ''.

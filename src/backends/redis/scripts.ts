@@ -6,7 +6,7 @@
  * age kept in ms. What follows is each script's own. KEYS[1] is always the id counter, so that a Cluster finds the node.
  */
 import { createHash } from "node:crypto";
-import { BOOKS, LIBRARY, PUBLISHING } from "./script-library.ts";
+import { BOOKS, IS_EXPECTED, LIBRARY, PUBLISHING, REFUSE } from "./script-library.ts";
 
 /** A script and the name the server knows it by. */
 export interface Script {
@@ -14,26 +14,31 @@ export interface Script {
   readonly sha1: string;
 }
 
-/** KEYS[2]; ARGV: value, "none" | "keep" | ms to live, "" | "absent" | "present" | "value", the expected value. */
+/**
+ * KEYS[2]; ARGV: value, "none" | "keep" | ms to live, "" | "absent" | "present" | "value", the expected value; and, if it is made under
+ * a lock, the lock and the number of the grant. {1, number}; or what stands in the way: {0, now, whether the key exists, number, author}
+ * of its last write, {-1, now, nil, number, author} of the lock's newest grant.
+ */
 export const SET = script(`${BOOKS}
 local key, value, ttl, condition, expected = KEYS[2], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 needs_memory()
+if #ARGV > 10 then
+  local lock = root .. 'lock:' .. ARGV[10]
+  if redis.call('HEXISTS', lock, 'f:' .. ARGV[11]) == 0 then
+    return {-1, now, false, unpack(redis.call('HMGET', lock, 'fence', 'by'))}
+  end
+end
 sweep()
 settle(key)
 
-local exists = redis.call('EXISTS', key) == 1
-local holds = true
-if condition == 'absent' then
-  holds = not exists
-elseif condition == 'present' then
-  holds = exists
-elseif condition == 'value' then
-  -- the length first: comparing must not copy a large value for nothing
-  holds = exists and redis.call('STRLEN', key) == #expected and redis.call('GET', key) == expected
-end
-if not holds then
-  local number, author = written_by_us(key)
-  return {0, number or false, author or false}
+if condition ~= '' then
+  local holds
+  if condition == 'value' then
+    holds = ${IS_EXPECTED}
+  else
+    holds = (redis.call('EXISTS', key) == 1) == (condition == 'present')
+  end
+  if not holds then ${REFUSE} end
 end
 
 local followers = announce(key)
@@ -53,40 +58,21 @@ remember(key, number, value)
 return {1, text(number)}
 `);
 
-/** KEYS[2…]; ARGV: "" or the ms a key must have been unwritten. The number deleted. */
-export const DELETE = script(`${BOOKS}
-local unwritten_for = tonumber(ARGV[6])
-frees_memory()
-sweep()
-
-local function may_go(key)
-  if not unwritten_for then return true end
-  local number = written_by_us(key)
-  return number and math.floor(tonumber(number) / 1024) <= now - unwritten_for
-end
-
-local deleted = 0
-for at = 2, #KEYS do
-  local key = KEYS[at]
-  settle(key)
-  if redis.call('EXISTS', key) == 1 and may_go(key) then
-    local followers = announce(key)
-    redis.call('UNLINK', key)
-    log(next_number(), 'del', key, nil, by, followers)
-    forget(key)
-    deleted = deleted + 1
-  end
-end
-return deleted
-`);
-
-/** KEYS[2]; ARGV: ms to live, or "none". Whether the key exists. Nothing is logged: the value stays. */
+/**
+ * KEYS[2]; ARGV: ms to live, or "none"; and the value it must have, if that matters. {1}, or as SET says that a condition does not hold.
+ * Nothing is logged: the value stays.
+ */
 export const EXPIRE = script(`${BOOKS}
 local key, ttl = KEYS[2], ARGV[6]
 frees_memory()
 sweep()
 settle(key)
-if redis.call('EXISTS', key) == 0 then return 0 end
+local holds = redis.call('EXISTS', key) == 1
+if holds and #ARGV > 7 then
+  local expected = ARGV[7]
+  holds = ${IS_EXPECTED}
+end
+if not holds then ${REFUSE} end
 if ttl == 'none' then
   redis.call('PERSIST', key)
   redis.call('ZREM', expiries, key)
@@ -94,7 +80,7 @@ else
   expires_at(key, now + tonumber(ttl))
   redis.call('PEXPIREAT', key, text(now + tonumber(ttl)))
 end
-return 1
+return {1}
 `);
 
 /** KEYS[2]; ARGV: what to add. The sum as text: Lua's own numbers are doubles. */

@@ -1,4 +1,4 @@
-/** One connection of a follower: subscribed, watched over, gone. */
+/** One connection of somebody who listens: subscribed, watched over, gone. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import { newestNumbers, readClock } from "./channels.ts";
@@ -23,6 +23,9 @@ export interface SessionPlace {
   /** The number of the last entry seen before; infinite if nothing can have been missed. */
   readonly after: number;
 }
+
+/** What is listened to. */
+export type Ear = Pick<Source, "channelArguments" | "patternArguments" | "restart" | "receive">;
 
 /** The board just before a subscription was in force. */
 type Moment = Pick<Session, "position" | "clock" | "newest">;
@@ -51,7 +54,7 @@ export class Session {
    */
   static async open(
     place: SessionPlace,
-    source: Source,
+    source: Ear,
     deliver: (delivery: Delivery) => void,
     deadline: Deadline,
   ): Promise<Session> {
@@ -106,7 +109,7 @@ export class Session {
 async function subscribe(
   connection: Connection,
   { layout, after }: SessionPlace,
-  source: Source,
+  source: Ear,
 ): Promise<Moment> {
   const patterns = source.patternArguments;
   const [clock, id, newest] = await Promise.all([

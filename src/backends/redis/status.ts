@@ -9,6 +9,7 @@ import { scanSteps } from "./keys.ts";
 import { foreignChanges } from "./keyspace-events.ts";
 import type { Layout } from "./layout.ts";
 import type { Link } from "./link.ts";
+import { countLocks } from "./lock-facts.ts";
 import { asText } from "./replies.ts";
 
 interface StatusOptions {
@@ -26,6 +27,7 @@ export async function readStatus(link: Link, layout: Layout, options: StatusOpti
   const listed = await listChannels(link, layout, options.history.maxAgeMs, all, deadline);
   const channels = listed.filter((one) => one.messages > 0);
   const followers = await link.run("read", (connection) => countFollowers(connection, layout), deadline);
+  const locks = await link.run("read", (connection) => countLocks(connection, layout), deadline);
   const foreign_changes = await foreignChanges(link, deadline);
   const keys = await countKeys(link, all, deadline);
   return {
@@ -36,6 +38,7 @@ export async function readStatus(link: Link, layout: Layout, options: StatusOpti
     messages: channels.reduce((sum, one) => sum + one.messages, 0),
     channels: channels.length,
     followers,
+    locks,
     unsynced: 0,
     facts: {
       ...serverFacts(info, options.address.db),

@@ -8,8 +8,10 @@ import type {
   FollowOptions,
   SetOptions,
 } from "../../core/backend.ts";
+import type { Conditional, SetResult } from "../../core/conditional.ts";
 import { usageError } from "../../core/errors.ts";
 import { numberToId } from "../../core/ids.ts";
+import type { Grant, LockFacts, LockPatience, LockRequest, RefreshOptions } from "../../core/lock.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import type {
   AnySelection,
@@ -17,31 +19,32 @@ import type {
   Bytes,
   ChannelFacts,
   ConsumerFacts,
-  Entry,
   EntryOf,
   Gap,
   KeyFacts,
+  KeySelection,
   PublishResult,
   Reading,
-  SetResult,
+  Taken,
+  TtlMs,
 } from "../../core/types.ts";
-import { checkKept, type Worker, type WorkerOptions } from "../../core/worker.ts";
+import type { Worker, WorkerOptions } from "../../core/worker.ts";
 import { BoardScripts } from "./board-scripts.ts";
 import { countRepeats, listChannels } from "./channels.ts";
-import { chunks, KEYS_A_SCRIPT } from "./chunks.ts";
-import { forgetConsumer, listConsumers } from "./consumers.ts";
 import { deleteKeys } from "./deletion.ts";
-import { Followers, sweepBy } from "./followers.ts";
-import { provenance, toFacts, toReading } from "./key-facts.ts";
+import { Followers } from "./followers.ts";
+import { toConditional, toSetResult } from "./key-facts.ts";
 import { scanKeys } from "./keys.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { Link } from "./link.ts";
-import { membershipOf } from "./membership.ts";
-import { asBytes, asList, asNumber, asText, type Reply } from "./replies.ts";
-import { DESCRIBE, EXPIRE, INCREMENT, PUBLISH, SET } from "./scripts.ts";
+import { Locks } from "./locks.ts";
+import { takeOldest } from "./oldest.ts";
+import { Reads } from "./reads.ts";
+import { DELETE_IF } from "./removal-scripts.ts";
+import { asBytes, asList, asNumber, asText } from "./replies.ts";
+import { EXPIRE, INCREMENT, PUBLISH, SET } from "./scripts.ts";
 import { readStatus } from "./status.ts";
-import type { RunScript } from "./supply.ts";
-import { RedisWorker, type WorkerPlace } from "./worker.ts";
+import { Workers } from "./workers.ts";
 
 export interface RedisOptions extends BoardSettings {
   /** With the password already in it. */
@@ -50,10 +53,6 @@ export interface RedisOptions extends BoardSettings {
 
 /** Redis's own limit of a string. */
 const MAX_VALUE_BYTES = 512 * 1024 * 1024;
-/** Bytes that no value has: it is left out. */
-const NO_VALUES = -1;
-/** Keys of one plain EXISTS. */
-const KEYS_A_COMMAND = 1000;
 
 export class RedisStore implements Backend {
   readonly capabilities: Capabilities = { maxValueBytes: MAX_VALUE_BYTES, foreignClients: true };
@@ -61,8 +60,10 @@ export class RedisStore implements Backend {
   readonly #layout: Layout;
   readonly #link: Link;
   readonly #scripts: BoardScripts;
+  readonly #reads: Reads;
+  readonly #locks: Locks;
   readonly #followers: Followers;
-  readonly #workers = new Set<RedisWorker>();
+  readonly #workers: Workers;
 
   /** Connects at the first operation, or by `connect`. */
   constructor(options: RedisOptions) {
@@ -71,7 +72,11 @@ export class RedisStore implements Backend {
     this.#layout = layoutOf(options.prefix);
     this.#link = new Link({ address, layout: this.#layout, timeoutMs });
     this.#scripts = new BoardScripts(this.#link, this.#layout, { database: address.db, history });
-    this.#followers = new Followers({ ...options, layout: this.#layout, link: this.#link }, this.#scripts);
+    const place = { ...options, layout: this.#layout, link: this.#link };
+    this.#reads = new Reads(this.#link, this.#scripts);
+    this.#locks = new Locks(place, this.#scripts);
+    this.#followers = new Followers(place, this.#scripts);
+    this.#workers = new Workers(place, this.#scripts);
   }
 
   /**
@@ -90,28 +95,28 @@ export class RedisStore implements Backend {
 
   async set(key: string, value: Bytes, options: SetOptions): Promise<SetResult> {
     checkSize("value", value);
-    const { ttlMs, condition, agent } = options;
-    const ttl = ttlMs === null ? "none" : String(ttlMs);
+    const { condition, fence, agent } = options;
     const expected = condition?.if === "value" ? condition.value : "";
-    const args = [value, ttl, condition?.if ?? "", expected];
-    const reply = asList(await this.#scripts.book(SET, { effect: "write", agent, keys: [key], args }));
-    if (reply[0] === 1) return { written: true, id: numberToId(asNumber(reply[1])) };
-    return { written: false, ...provenance(reply[1], reply[2]) };
+    const under = fence === null ? [] : [fence.lock, fence.fence];
+    const args = [value, lifetime(options.ttlMs), condition?.if ?? "", expected, ...under];
+    return toSetResult(await this.#scripts.book(SET, { effect: "write", agent, keys: [key], args }));
   }
 
   del(keys: readonly string[], options: DelOptions): Promise<number> {
     return deleteKeys(this.#scripts, keys, options, this.#link.deadline());
   }
 
-  async exists(keys: readonly string[]): Promise<number> {
-    const deadline = this.#link.deadline();
-    let found = 0;
-    for (const some of chunks(keys, KEYS_A_COMMAND)) {
-      found += asNumber(
-        await this.#link.run("read", (connection) => connection.call("exists", ...some), deadline),
-      );
-    }
-    return found;
+  async delIf(key: string, value: Bytes, agent: string): Promise<Conditional> {
+    const run = { effect: "write", agent, keys: [key], args: [value] } as const;
+    return toConditional(await this.#scripts.book(DELETE_IF, run));
+  }
+
+  take(selection: KeySelection, agent: string): Promise<Taken | null> {
+    return takeOldest({ link: this.#link, layout: this.#layout, scripts: this.#scripts }, selection, agent);
+  }
+
+  exists(keys: readonly string[]): Promise<number> {
+    return this.#reads.exists(keys);
   }
 
   keys(pattern: string): AsyncIterable<readonly string[]> {
@@ -119,11 +124,11 @@ export class RedisStore implements Backend {
   }
 
   describe(keys: readonly string[]): Promise<ReadonlyArray<KeyFacts | null>> {
-    return this.#describe(keys, NO_VALUES, toFacts);
+    return this.#reads.describe(keys);
   }
 
   read(keys: readonly string[], mostBytes: number): Promise<ReadonlyArray<Reading | null>> {
-    return this.#describe(keys, Math.min(mostBytes, MAX_VALUE_BYTES), toReading);
+    return this.#reads.read(keys, Math.min(mostBytes, MAX_VALUE_BYTES));
   }
 
   async ttl(key: string): Promise<number | null | undefined> {
@@ -133,8 +138,11 @@ export class RedisStore implements Backend {
   }
 
   async expire(key: string, ttlMs: number | null): Promise<boolean> {
-    const args = [ttlMs === null ? "none" : String(ttlMs)];
-    return asNumber(await this.#scripts.book(EXPIRE, { effect: "write", keys: [key], args })) === 1;
+    return (await this.#expire(key, ttlMs)).done;
+  }
+
+  expireIf(key: string, value: Bytes, ttlMs: number | null): Promise<Conditional> {
+    return this.#expire(key, ttlMs, value);
   }
 
   async incr(key: string, by: bigint, agent: string): Promise<bigint> {
@@ -168,25 +176,40 @@ export class RedisStore implements Backend {
     return this.#followers.follow(selection, { ...options, patient: true });
   }
 
-  async work<Of extends AnySelection>(
+  work<Of extends AnySelection>(
     consumer: string,
     selection: Of,
     options: WorkerOptions,
   ): Promise<Worker<EntryOf<Of>>> {
-    checkKept(selection, this.#options.history);
-    const membership = membershipOf(consumer, selection, options);
-    const worker = await RedisWorker.join(this.#place(options.agent), membership);
-    this.#workers.add(worker);
-    worker.onEnd(() => this.#workers.delete(worker));
-    return worker as Worker<Entry> as Worker<EntryOf<Of>>; // what is selected decides what comes
+    return this.#workers.join(consumer, selection, options);
   }
 
   consumers(): Promise<readonly ConsumerFacts[]> {
-    return listConsumers(this.#place(""));
+    return this.#workers.list();
   }
 
   deleteConsumer(consumer: string): Promise<boolean> {
-    return forgetConsumer(this.#place(""), consumer);
+    return this.#workers.forget(consumer);
+  }
+
+  tryLock(lock: string, request: LockRequest): Promise<Grant | null> {
+    return this.#locks.try(lock, request);
+  }
+
+  awaitLock(lock: string, request: LockRequest, patience: LockPatience): Promise<Grant | null> {
+    return this.#locks.await(lock, request, patience);
+  }
+
+  refreshLock(lock: string, token: string, options: RefreshOptions): Promise<Grant | null> {
+    return this.#locks.refresh(lock, token, options);
+  }
+
+  releaseLock(lock: string, token: string): Promise<boolean> {
+    return this.#locks.release(lock, token);
+  }
+
+  locks(lock: string | null): Promise<readonly LockFacts[]> {
+    return this.#locks.list(lock);
   }
 
   channels(pattern: string): Promise<readonly ChannelFacts[]> {
@@ -203,33 +226,21 @@ export class RedisStore implements Backend {
   }
 
   async close(): Promise<void> {
-    for (const worker of this.#workers) worker.abandon();
+    this.#workers.close();
+    this.#locks.close();
     await this.#followers.close();
     this.#link.close();
   }
 
-  #place(agent: string): WorkerPlace {
-    const { address, timeoutMs } = this.#options;
-    const run: RunScript = (script, args, deadline, effect = "write") =>
-      this.#scripts.run(script, { effect, agent, args, ...(deadline && { deadline }) });
-    const sweep = sweepBy(this.#scripts);
-    return { address, layout: this.#layout, link: this.#link, timeoutMs, run, sweep };
+  async #expire(key: string, ttlMs: number | null, ...expected: readonly Bytes[]): Promise<Conditional> {
+    const args = [lifetime(ttlMs), ...expected];
+    return toConditional(await this.#scripts.book(EXPIRE, { effect: "write", keys: [key], args }));
   }
+}
 
-  async #describe<Facts>(
-    keys: readonly string[],
-    mostBytes: number,
-    factsOf: (key: string, reply: Reply, now: number) => Facts | null,
-  ): Promise<ReadonlyArray<Facts | null>> {
-    const deadline = this.#link.deadline();
-    const facts: Array<Facts | null> = [];
-    for (const some of chunks(keys, KEYS_A_SCRIPT)) {
-      const run = { effect: "read", keys: some, args: [mostBytes], deadline } as const;
-      const [now, ...replies] = asList(await this.#scripts.book(DESCRIBE, run));
-      facts.push(...some.map((key, at) => factsOf(key, replies[at] ?? null, asNumber(now))));
-    }
-    return facts;
-  }
+/** As the scripts read it. */
+function lifetime(ttlMs: TtlMs): string {
+  return ttlMs === null ? "none" : String(ttlMs);
 }
 
 function checkSize(what: string, bytes: Bytes): void {

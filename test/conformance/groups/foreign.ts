@@ -43,7 +43,13 @@ export function foreign(target: Target): void {
     "may have written another type, which is a conflict to read and can be replaced",
     async (board, client, whole, aside) => {
       await client.call("rpush", whole("list"), "a", "b");
-      const calls = [board.get("list"), board.incr("list")];
+      const calls = [
+        board.get("list"),
+        board.incr("list"),
+        aside.set("list", "text", { ifValue: "a" }),
+        aside.delIf("list", "a"),
+        aside.expireIf("list", "a", 1000),
+      ];
       for (const failure of await Promise.all(calls.map(failureOf))) expect(failure.kind).toBe("conflict");
       expect(await board.list()).toMatchObject([{ key: "list", size: null }]);
       expect(await aside.exists("list")).toBe(1);

@@ -9,16 +9,20 @@ import { conditions } from "./conditions.ts";
 import { consumers } from "./consumers.ts";
 import { errors } from "./errors.ts";
 import { expiry } from "./expiry.ts";
+import { fences } from "./fences.ts";
 import { foreign } from "./foreign.ts";
 import { forms } from "./forms.ts";
 import { history } from "./history.ts";
 import { incr } from "./incr.ts";
 import { initial } from "./initial.ts";
 import { keys } from "./keys.ts";
+import { line } from "./line.ts";
+import { locks } from "./locks.ts";
 import { names } from "./names.ts";
 import { pubsub } from "./pubsub.ts";
 import { replay } from "./replay.ts";
 import { status } from "./status.ts";
+import { take } from "./take.ts";
 import { values } from "./values.ts";
 import { wait } from "./wait.ts";
 import { watch } from "./watch.ts";
@@ -32,6 +36,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   expiry,
   keys,
   conditions,
+  take,
   incr,
   pubsub,
   replay,
@@ -42,6 +47,9 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   "change-consumers": changeConsumers,
   wait,
   history,
+  locks,
+  line,
+  fences,
   channels,
   clear,
   status,

@@ -24,7 +24,7 @@ export function status(target: Target): void {
   test("has a shape programs can rely on", async () => {
     const board = await target.open();
     const store = (await board.status()).stores[0];
-    const counts = ["keys", "messages", "channels", "followers", "unsynced"];
+    const counts = ["keys", "messages", "channels", "followers", "locks", "unsynced"];
     const fields = ["store", "place", "latencyMs", ...counts, "facts"];
     expect(Object.keys(store ?? {}).sort()).toEqual(fields.sort());
     expect(store).toMatchObject(Object.fromEntries(counts.map((name) => [name, 0])));

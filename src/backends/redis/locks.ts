@@ -1,0 +1,106 @@
+/** The locks of one board, and who stands in line for them. */
+import type { Grant, LockFacts, LockPatience, LockRequest, RefreshOptions } from "../../core/lock.ts";
+import type { BoardScripts, Run } from "./board-scripts.ts";
+import type { Connection } from "./connection.ts";
+import { Deadline, DeadlineError } from "./deadline.ts";
+import { noAnswerWithin } from "./errors.ts";
+import { type Effect, noAnswer } from "./link.ts";
+import { listLocks, writeClaimant } from "./lock-facts.ts";
+import { ACQUIRE, REFRESH, RELEASE } from "./lock-scripts.ts";
+import { asList, asNumber, type Reply } from "./replies.ts";
+import type { Script } from "./scripts.ts";
+import type { SubscriberPlace } from "./sessions.ts";
+import { Waiter } from "./waiter.ts";
+
+/** How long whoever stops waiting tries to say so. If it cannot, the server sees it by the connection that is gone. */
+const LEAVING_MS = 1000;
+
+export class Locks {
+  readonly #place: SubscriberPlace;
+  readonly #scripts: BoardScripts;
+  readonly #closing = new AbortController();
+
+  constructor(place: SubscriberPlace, scripts: BoardScripts) {
+    this.#place = place;
+    this.#scripts = scripts;
+  }
+
+  async try(lock: string, request: LockRequest): Promise<Grant | null> {
+    return grantOf(await this.#ask(ACQUIRE, acquisition("write", "try", lock, request)));
+  }
+
+  async await(lock: string, request: LockRequest, { signal, onState }: LockPatience): Promise<Grant | null> {
+    const { link } = this.#place;
+    link.checkOpen();
+    const stop = AbortSignal.any([signal, this.#closing.signal]);
+    // "read", because it asks again with the same token if no answer comes: nothing is left unknown.
+    const asking = acquisition("read", "wait", lock, request);
+    const waiter = new Waiter(this.#place, request.token, (deadline) => this.#ask(ACQUIRE, asking, deadline));
+    const grant = await waiter.wait(stop, onState);
+    if (grant !== null && !stop.aborted) return grant;
+    link.checkOpen();
+    await this.#leave(lock, request.token);
+    return null;
+  }
+
+  async refresh(lock: string, token: string, { ttlMs, withinMs }: RefreshOptions): Promise<Grant | null> {
+    const deadline = this.#place.link.deadline();
+    const run: Run = { effect: "write", args: [lock, token, ttlMs ?? ""] };
+    const refreshing = this.#ask(REFRESH, run, deadline);
+    return grantOf(await (withinMs < deadline.leftMs ? this.#within(withinMs, refreshing) : refreshing));
+  }
+
+  async release(lock: string, token: string): Promise<boolean> {
+    return asNumber(await this.#scripts.run(RELEASE, { effect: "write", args: [lock, token] })) === 1;
+  }
+
+  list(lock: string | null): Promise<readonly LockFacts[]> {
+    const { link, layout } = this.#place;
+    return listLocks(link, layout, this.#scripts, lock);
+  }
+
+  /** Whoever waits is told that the board is closed. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async #leave(lock: string, token: string): Promise<void> {
+    const bound = new Deadline(Math.min(LEAVING_MS, this.#place.timeoutMs));
+    await bound.race(this.release(lock, token)).catch(() => undefined); // see LEAVING_MS
+  }
+
+  /** A shorter bound than the store's. The connection is not given up at its end: others use it, too. */
+  async #within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
+    const bound = new Deadline(ms);
+    try {
+      return await bound.race(work);
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error;
+      throw noAnswer("write", this.#place.address.shown, noAnswerWithin(bound));
+    }
+  }
+
+  #ask(script: Script, run: Run, deadline = this.#place.link.deadline()): Promise<Grant | number> {
+    const send = async (connection: Connection): Promise<Grant | number> => {
+      const askedAt = performance.now();
+      return toAnswer(await this.#scripts.runOn(connection, script, run), askedAt);
+    };
+    return this.#place.link.run(run.effect, send, deadline);
+  }
+}
+
+function acquisition(effect: Effect, how: "try" | "wait", lock: string, request: LockRequest): Run {
+  const { token, ttlMs, slots, owner } = request;
+  return { effect, agent: owner, args: [lock, token, ttlMs, slots, how, writeClaimant(request)] };
+}
+
+/** A grant, or the number that there is instead. */
+function toAnswer(reply: Reply, askedAt: number): Grant | number {
+  if (typeof reply === "number") return reply;
+  const [fence, ends, ttl] = asList(reply);
+  return { fence: asNumber(fence), expiresAt: asNumber(ends), ttlMs: asNumber(ttl), askedAt };
+}
+
+function grantOf(answer: Grant | number): Grant | null {
+  return typeof answer === "number" ? null : answer;
+}
