@@ -63,7 +63,7 @@ async function run(
   const loaded = await loadSettings(flagOverrides(call.globals), textOf(call.globals, "config"), around);
   for (const warning of loaded.warnings) reporter.notice(warning);
   const json = call.globals.json === true;
-  const environment = () => withoutPasswords({ ...around.env, ...flagVariables(call.globals) });
+  const environment = () => ({ ...around.env, ...flagVariables(call.globals) });
   const session = new Session(loaded, json, io, reporter, environment);
   const color = wantsColor(colorMode(call.globals), around.env, io.stdout.isTerminal);
   const work = async (): Promise<ExitName | number> => {
@@ -96,10 +96,12 @@ class Session implements Context {
   stoppedBy: ExitName | null = null;
   readonly #io: Io;
   readonly #reporter: Reporter;
-  readonly #environment: Context["environment"];
+  readonly #environment: Context["wholeEnvironment"];
   readonly #abort = new AbortController();
   /** How long the command may take to end itself after a signal. */
   #endingMs = 0;
+  /** Who gets the stop signals instead. */
+  #pass: ((signal: NodeJS.Signals) => void) | null = null;
   #opening: Promise<Blackboard> | null = null;
   #board: Blackboard | null = null;
 
@@ -108,7 +110,7 @@ class Session implements Context {
     json: boolean,
     io: Io,
     reporter: Reporter,
-    environment: Context["environment"],
+    environment: Context["wholeEnvironment"],
   ) {
     this.loaded = loaded;
     this.json = json;
@@ -124,12 +126,28 @@ class Session implements Context {
     this.#endingMs = withinMs;
   }
 
-  /**
-   * Once stderr is made, Node does not change it any more; made later, while a command is running that shares it, it
-   * would turn non-blocking under that command's hands.
-   */
+  passSignals(pass: (signal: NodeJS.Signals) => void): () => void {
+    this.#pass = pass;
+    const leaveOthers = this.#io.onOther(pass);
+    return () => {
+      leaveOthers();
+      this.#pass = null;
+    };
+  }
+
+  endBy(signal: NodeJS.Signals): void {
+    this.#io.endBy(signal);
+  }
+
+  get parentPid(): number {
+    return this.#io.parentPid;
+  }
+
   environment(): Readonly<Record<string, string>> {
-    this.#reporter.prepare();
+    return withoutPasswords(this.#environment());
+  }
+
+  wholeEnvironment(): Readonly<Record<string, string | undefined>> {
     return this.#environment();
   }
 
@@ -162,12 +180,19 @@ class Session implements Context {
     return this.#io.confirm(question);
   }
 
-  #stop(signal: StopSignal, resolve: (exit: ExitName) => void): void {
+  /** False: it is the second one, and nothing is waited for any more. */
+  #stop(signal: StopSignal, resolve: (exit: ExitName) => void): boolean {
+    if (this.#pass !== null) {
+      this.#pass(signal);
+      return true;
+    }
+    if (this.stoppedBy !== null) return false;
     const exit = EXIT_OF_SIGNAL[signal];
     this.stoppedBy = exit;
     this.#abort.abort(signal);
     if (this.#endingMs > 0) setTimeout(() => resolve(exit), this.#endingMs);
     else resolve(exit);
+    return true;
   }
 
   /** A board that is still being opened is not waited for: whoever stops the program wants it to stop. */

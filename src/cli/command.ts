@@ -15,8 +15,8 @@ export interface Command {
   readonly promise: string;
   readonly args: readonly Argument[];
   readonly options: readonly Option[];
-  /** What stands behind `--` is a command to run with its arguments; else `--` ends the options. */
-  readonly takesCommand?: true;
+  /** What stands behind `--` is a command to run with its arguments, which may be missing or not; else `--` ends the options. */
+  readonly takesCommand?: "perhaps" | "always";
   /** Shown in help and docs, and run by a test in this order. */
   readonly examples: readonly Example[];
   run(context: Context, given: Given): Promise<Outcome>;
@@ -55,8 +55,16 @@ export interface Context {
    * at most so many milliseconds. A second signal ends it at once.
    */
   endsItself(withinMs: number): void;
+  /** From now on signals go there, each of them, and do nothing else. What is returned ends that. */
+  passSignals(pass: (signal: NodeJS.Signals) => void): () => void;
+  /** At its very end the program ends by this signal, as whoever started it may want to know. */
+  endBy(signal: NodeJS.Signals): void;
+  /** The process that started this one. */
+  readonly parentPid: number;
   /** What commands that are run here get: the process's environment, and the flags as variables, without passwords. */
   environment(): Readonly<Record<string, string>>;
+  /** The same with passwords: for the user's own command, which is run in our place. */
+  wholeEnvironment(): Readonly<Record<string, string | undefined>>;
   /** One line on stderr, unless `--quiet`. */
   notice(text: string): void;
   /** Whether output goes out as JSON; for the rare command whose two forms differ in shape. */

@@ -8,11 +8,18 @@ export interface Exit {
 
 export const EXITS = {
   done: { code: 0, meaning: "done; also when the reader of the output went away" },
-  absent: { code: 1, meaning: "absent: no such key, no history of it, no such consumer" },
+  absent: {
+    code: 1,
+    meaning: "absent: no such key, no history of it, no such consumer, nobody holds the lock",
+  },
   usage: { code: 2, meaning: "wrong usage or configuration" },
   timeout: { code: 3, meaning: "timed out waiting for what was asked" },
   unavailable: { code: 4, meaning: "store unavailable, or the outcome is unknown" },
-  conflict: { code: 5, meaning: "conflict: condition refused, wrong type, over --max, consumer deleted" },
+  conflict: {
+    code: 5,
+    meaning:
+      "conflict: condition or fence refused, lock held or lost, wrong type, over --max, consumer deleted",
+  },
   bug: { code: 70, meaning: "a fault of timmy-bb itself" },
   hungUp: { code: 129, meaning: "the terminal was closed (SIGHUP)" },
   interrupted: { code: 130, meaning: "interrupted (SIGINT)" },

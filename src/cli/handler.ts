@@ -1,17 +1,13 @@
 /**
  * Runs a command for each message: its words as they are, never through a shell; the payload on its standard input; its output is
- * ours. The only place that starts processes. Each command leads a process group, so that what ends it ends what it started, too.
+ * ours. Each command leads a process group, so that what ends it ends what it started, too.
  */
-import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
-import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { setAlarm } from "../core/alarm.ts";
 import { formatDuration } from "../core/duration.ts";
-import { codeOf, reasonOf } from "../core/errors.ts";
-import { isTextName } from "../core/names.ts";
-import { CannotRun } from "./exit.ts";
+import { codeOf } from "../core/errors.ts";
 import { payloadFile } from "./payload-file.ts";
-import { oneLine } from "./terminal.ts";
+import { commandName, type Ended, endOf, type Running, startCommand } from "./spawning.ts";
 
 /** Between the polite signal and KILL, in milliseconds: after `--exec-timeout`, and when we are told to stop. */
 const TIMEOUT_GRACE_MS = 5000;
@@ -32,16 +28,8 @@ export interface Job {
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
-/** How a command ended. */
-export interface Ended {
-  /** As a shell has it: 128 and the signal's number if one killed it; 124 after a timeout. */
-  readonly status: number;
-  /** `null` if all is well; else `exited 3`, `killed by SIGKILL`, `timed out after 5s`. */
-  readonly reason: string | null;
-}
-
 /** We were told to stop before. */
-const NOT_STARTED: Ended = { status: 0, reason: "not started" };
+const NOT_STARTED: Ended = { status: 0, signal: null, reason: "not started" };
 
 export class Handler {
   /** The command's name, for notices. */
@@ -57,7 +45,7 @@ export class Handler {
     environment: Readonly<Record<string, string>>,
     timeoutMs: number | undefined,
   ) {
-    this.name = oneLine(words[0] ?? "");
+    this.name = commandName(words);
     this.#words = words;
     this.#environment = environment;
     this.#timeoutMs = timeoutMs;
@@ -92,7 +80,11 @@ export class Handler {
   }
 
   #timedOut(): Ended {
-    return { status: TIMED_OUT, reason: `timed out after ${formatDuration(this.#timeoutMs ?? 0)}` };
+    return {
+      status: TIMED_OUT,
+      signal: null,
+      reason: `timed out after ${formatDuration(this.#timeoutMs ?? 0)}`,
+    };
   }
 
   /** From the moment a command runs it is among those that `stop` reaches. */
@@ -101,39 +93,21 @@ export class Handler {
     try {
       if (this.#isStopped) return null;
       const env = { ...this.#environment, ...variables };
-      const child = this.#spawn({ env, detached: true, stdio: [file?.fd ?? "pipe", "inherit", "inherit"] });
-      if (child.pid === undefined) throw await errorOf(child);
-      child.stdin?.on("error", () => {}); // it need not read its input
-      child.stdin?.end(payload);
-      const group = new Group(child, child.pid);
+      const running = await startCommand(this.#words, {
+        env,
+        detached: true,
+        stdio: [file?.fd ?? "pipe", "inherit", "inherit"],
+      });
+      const { stdin } = running.child;
+      stdin?.on("error", () => {}); // it need not read its input
+      stdin?.end(payload);
+      const group = new Group(running);
       this.#running.add(group);
       return group;
-    } catch (error) {
-      throw this.#cannotRun(error);
     } finally {
       await file?.close();
     }
   }
-
-  #spawn(options: SpawnOptions): ChildProcess {
-    const [file = "", ...words] = this.#words;
-    if (this.#words.every(isTextName)) return spawn(file, words, options);
-    throw new Error("its words are not UTF-8, which Node cannot pass on");
-  }
-
-  #cannotRun(error: unknown): CannotRun {
-    const code = codeOf(error);
-    if (code === "ENOENT" || this.#words[0] === "") {
-      return new CannotRun(127, `cannot run ${this.name}: there is no such command`, error);
-    }
-    const reason = code === "EACCES" ? "it is not executable" : (code ?? reasonOf(error));
-    return new CannotRun(126, `cannot run ${this.name}: ${reason}`, error);
-  }
-}
-
-/** Why it was not started. */
-function errorOf(child: ChildProcess): Promise<unknown> {
-  return new Promise((resolve) => child.once("error", resolve));
 }
 
 /** Nothing that was started here outlives this process, unless that is killed itself. */
@@ -149,10 +123,10 @@ class Group {
   #ending: Promise<void> | null = null;
   #hasEnded = false;
 
-  constructor(child: ChildProcess, id: number) {
-    this.#id = id;
+  constructor(running: Running) {
+    this.#id = running.pid;
     groups.add(this);
-    this.ended = this.#endOf(child);
+    this.ended = this.#endOf(running);
   }
 
   /** Signals it; KILL for what is still there after the grace. */
@@ -181,18 +155,11 @@ class Group {
   }
 
   /** If it was told to end, what it has started must have ended, too. */
-  async #endOf(child: ChildProcess): Promise<Ended> {
-    const ended = await new Promise<Ended>((resolve) =>
-      child.once("exit", (code, signal) => resolve(endedAs(code, signal))),
-    );
+  async #endOf(running: Running): Promise<Ended> {
+    const ended = await endOf(running);
     this.#hasEnded = true;
     await this.#ending;
     groups.delete(this);
     return ended;
   }
-}
-
-function endedAs(code: number | null, signal: NodeJS.Signals | null): Ended {
-  if (signal !== null) return { status: 128 + constants.signals[signal], reason: `killed by ${signal}` };
-  return { status: code ?? 0, reason: code === 0 ? null : `exited ${code}` };
 }

@@ -1,7 +1,7 @@
 /** Help, from the specs alone. */
 import { SETTINGS } from "../config/index.ts";
 import type { Command, Option } from "./command.ts";
-import { COMMANDS } from "./commands/index.ts";
+import { COMMANDS, GROUPS } from "./commands/index.ts";
 import { EXITS } from "./exit.ts";
 import { GLOBAL_OPTIONS, QUESTIONS } from "./globals.ts";
 
@@ -10,7 +10,8 @@ const MAX_WIDTH = 100;
 /** How a command is called: `timmy-bb get <key> [options]`. */
 export function usageLine({ name, args, takesCommand }: Command): string {
   const words = ["timmy-bb", name, ...args.map(({ usage }) => usage), "[options]"];
-  return [...words, ...(takesCommand ? ["[-- CMD ARG…]"] : [])].join(" ");
+  const command = { perhaps: ["[-- CMD ARG…]"], always: ["-- CMD ARG…"] };
+  return [...words, ...(takesCommand ? command[takesCommand] : [])].join(" ");
 }
 
 export function commandHelp(command: Command, columns: number): string {
@@ -32,9 +33,20 @@ export function commandHelp(command: Command, columns: number): string {
   return `${sections.filter((text) => text !== "").join("\n\n")}\n`;
 }
 
+/** On the commands whose names begin with this word. */
+export async function groupHelp(group: string, columns: number): Promise<string> {
+  const width = Math.min(columns, MAX_WIDTH);
+  const sections = [
+    `Usage: timmy-bb ${group} <command> [options]`,
+    wrap(GROUPS.get(group) ?? "", width, ""),
+    section("Commands", await summaries(`${group} `), width),
+    `timmy-bb ${group} <command> --help has each command's promise, options and examples.`,
+  ];
+  return `${sections.join("\n\n")}\n`;
+}
+
 export async function overview(columns: number): Promise<string> {
   const width = Math.min(columns, MAX_WIDTH);
-  const commands = await Promise.all([...COMMANDS.values()].map((load) => load()));
   const environment = SETTINGS.map(({ env }) => env).filter((name) => name !== undefined);
   const sections = [
     "Usage: timmy-bb <command> [options]",
@@ -43,11 +55,7 @@ export async function overview(columns: number): Promise<string> {
       width,
       "",
     ),
-    section(
-      "Commands",
-      commands.map(({ name, summary }) => [name, summary]),
-      width,
-    ),
+    section("Commands", await summaries(""), width),
     section(
       "Global options, before or after the command",
       [...GLOBAL_OPTIONS, ...QUESTIONS].map(asLine),
@@ -62,6 +70,13 @@ export async function overview(columns: number): Promise<string> {
     "timmy-bb <command> --help has each command's promise, options and examples.",
   ];
   return `${sections.join("\n\n")}\n`;
+}
+
+/** Of the commands whose names begin like this. */
+async function summaries(beginning: string): Promise<[string, string][]> {
+  const wanted = [...COMMANDS].filter(([name]) => name.startsWith(beginning));
+  const commands = await Promise.all(wanted.map(([, load]) => load()));
+  return commands.map(({ name, summary }) => [name, summary]);
 }
 
 function asLine({ flags, about }: Option): [string, string] {

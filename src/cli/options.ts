@@ -49,3 +49,8 @@ export function ttlOf(given: Given): TtlMs | undefined {
   }
   return given.negated("ttl") ? null : given.duration("ttl");
 }
+
+/** Milliseconds of `--wait`; 0, in whatever unit, is to look once. */
+export function waitMsOf(given: Given): number | undefined {
+  return /^0+(ms|s|m|h|d)?$/.test(given.text("wait") ?? "") ? 0 : given.duration("wait");
+}

@@ -6,7 +6,7 @@ import { CommanderError, Command as Parser } from "commander";
 import { BlackboardError, usageError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Command } from "./command.ts";
-import { COMMANDS } from "./commands/index.ts";
+import { COMMANDS, GROUPS } from "./commands/index.ts";
 import { Given } from "./given.ts";
 import { GLOBAL_OPTIONS, TAKES_VALUE } from "./globals.ts";
 import { commandHelp } from "./help.ts";
@@ -28,31 +28,39 @@ export async function parseCall(argv: readonly string[], columns: number): Promi
   // What follows an unknown option may be its value, not a command's name: `--pasword hunter2 get k`.
   const stray = COMMANDS.has(name) ? undefined : strayOption(before);
   if (stray !== undefined) throw unknownOption(stray);
+  if (wants(HELP, before) || isOnly(HELP, after)) return helpOn(name, columns);
   const command = await loadCommand(name);
-  const help = (): Call => ({ kind: "help", text: commandHelp(command, columns) });
-  if (wants(HELP, before) || isOnly(HELP, after)) return help();
   const parser = makeParser(command);
-  const { words, behind } = splitAtDashes(command, after);
+  const { words, behind, isCommand } = splitAtDashes(command, after);
   try {
     parser.parse([...before, ...words], { from: "user" });
   } catch (error) {
-    if (error instanceof HelpAsked) return help();
+    if (error instanceof HelpAsked) return helpOn(name, columns);
     throw asUsageError(error, command);
   }
+  if (isCommand && behind.length === 0)
+    throw usageError("behind -- the command to run is missing", hintOn(command));
   return { kind: "run", command, given: givenOf(command, parser, behind), globals: parser.opts() };
 }
 
 /** What stands behind the first `--` belongs to the command that is to be run, untouched. */
 function splitAtDashes(command: Command, after: readonly string[]) {
   const at = command.takesCommand ? after.indexOf("--") : -1;
-  if (at < 0) return { words: after, behind: [] };
-  const behind = after.slice(at + 1);
-  if (behind.length === 0) throw usageError("behind -- the command to run is missing");
-  return { words: after.slice(0, at), behind };
+  if (at < 0) return { words: after, behind: [], isCommand: command.takesCommand === "always" };
+  return { words: after.slice(0, at), behind: after.slice(at + 1), isCommand: true };
 }
 
-/** Finds the command's name: the first word that is neither a global option nor such an option's value. */
+/** Finds the command's name, of two words if the first is a group's; then global options may stand between them, too. */
 function splitAtName(argv: readonly string[]) {
+  const first = splitAtWord(argv);
+  if (first.name === undefined || !GROUPS.has(first.name)) return first;
+  const { before, name, after } = splitAtWord(first.after);
+  const whole = name === undefined ? first.name : `${first.name} ${name}`;
+  return { before: [...first.before, ...before], name: whole, after };
+}
+
+/** At the first word that is neither a global option nor such an option's value. */
+function splitAtWord(argv: readonly string[]) {
   let at = 0;
   while (at < argv.length && argv[at]?.startsWith("-") && argv[at] !== "--") {
     at += TAKES_VALUE.get(argv[at] ?? "") ? 2 : 1;
@@ -82,8 +90,8 @@ async function helpCall(
   after: readonly string[],
   columns: number,
 ): Promise<Call> {
-  const topic = name === "help" ? after.find((word) => !word.startsWith("-")) : undefined;
-  if (topic !== undefined) return { kind: "help", text: commandHelp(await loadCommand(topic), columns) };
+  const topic = name === "help" ? splitAtName(after).name : undefined;
+  if (topic !== undefined) return helpOn(topic, columns);
   const stray = strayOption(before);
   if (stray !== undefined) throw unknownOption(stray);
   if (name === undefined && !wants(HELP, before)) {
@@ -91,6 +99,13 @@ async function helpCall(
   }
   const { overview } = await import("./help.ts");
   return { kind: "help", text: await overview(columns) };
+}
+
+/** On a command, or a group of them. */
+async function helpOn(name: string, columns: number): Promise<Call> {
+  if (!GROUPS.has(name)) return { kind: "help", text: commandHelp(await loadCommand(name), columns) };
+  const { groupHelp } = await import("./help.ts");
+  return { kind: "help", text: await groupHelp(name, columns) };
 }
 
 /** The first option before the command that is neither a global one nor a question for help. */
@@ -105,12 +120,22 @@ function isGlobal(word: string): boolean {
 async function loadCommand(name: string): Promise<Command> {
   const load = COMMANDS.get(name);
   if (load !== undefined) return load();
-  const guess = nearest(name, [...COMMANDS.keys()]);
-  const shown = /^[a-z][a-z-]{0,30}$/.test(name) ? ` "${name}"` : "";
+  const [word = "", second] = name.split(" ");
+  if (second === undefined && GROUPS.has(word))
+    throw usageError(`${word} alone is no command`, `timmy-bb ${word} --help lists what there is`);
+  const group = second === undefined ? "" : `${word} `;
+  const guess = nearest(second ?? word, wordsBehind(group));
+  const shown = /^[a-z][a-z-]{0,30}( [a-z][a-z-]{0,30})?$/.test(name) ? ` "${name}"` : "";
   throw usageError(
     `there is no command${shown}`,
-    guess === null ? "timmy-bb --help lists the commands" : `did you mean ${guess}?`,
+    guess === null ? `timmy-bb ${group}--help lists the commands` : `did you mean ${group}${guess}?`,
   );
+}
+
+/** The words that may stand there in a command's name. */
+function wordsBehind(group: string): ReadonlySet<string> {
+  const names = [...COMMANDS.keys()].filter((name) => name.startsWith(group));
+  return new Set(names.map((name) => name.slice(group.length).replace(/ .*/, "")));
 }
 
 function makeParser(command: Command): Parser {
@@ -121,7 +146,7 @@ function makeParser(command: Command): Parser {
   parser.option("--help").on("option:help", () => {
     throw new HelpAsked();
   });
-  refuseBoth(parser, "ttl");
+  for (const name of ["ttl", "wait"]) refuseBoth(parser, name);
   return parser.action(() => {});
 }
 
@@ -149,7 +174,7 @@ function givenOf(command: Command, parser: Parser, behind: readonly string[]): G
  */
 function asUsageError(error: unknown, command: Command): unknown {
   if (!(error instanceof CommanderError)) return error;
-  const hint = `timmy-bb ${command.name} --help shows how`;
+  const hint = hintOn(command);
   switch (error.code) {
     case "commander.unknownOption":
       return unknownOption(/'([^']*)'/.exec(error.message)?.[1] ?? "", command);
@@ -161,10 +186,14 @@ function asUsageError(error: unknown, command: Command): unknown {
         hint,
       );
     case "commander.excessArguments":
-      return usageError("too many arguments", `quote a value with spaces; ${hint}`);
+      return usageError("too many arguments", `${excessWay(command)}; ${hint}`);
     default:
       return new BlackboardError("usage", "the call cannot be understood", { hint });
   }
+}
+
+function excessWay({ takesCommand }: Command): string {
+  return takesCommand ? "a command to run goes behind --" : "quote a value with spaces";
 }
 
 function unknownOption(word: string, command?: Command): BlackboardError {
@@ -174,8 +203,10 @@ function unknownOption(word: string, command?: Command): BlackboardError {
     ({ flags }) => /--[a-z-]+/.exec(flags) ?? [],
   );
   const guess = shown === "" ? null : nearest(name, known);
-  const way = command?.takesCommand
-    ? `timmy-bb ${command.name} --help shows how`
-    : "a value that begins with - goes behind --";
+  const way = command?.takesCommand ? hintOn(command) : "a value that begins with - goes behind --";
   return usageError(`there is no option${shown}`, guess === null ? way : `did you mean ${guess}?`);
+}
+
+function hintOn({ name }: Command): string {
+  return `timmy-bb ${name} --help shows how`;
 }

@@ -29,11 +29,6 @@ export class Reporter {
     else this.#write(`${this.#form.style.warning("timmy-bb:")} ${escapeControls(text)}`);
   }
 
-  /** Makes the stream, which is made at the first use otherwise. */
-  prepare(): void {
-    this.#written = this.#written.then(() => this.#err.write("")).catch(() => {});
-  }
-
   /** Tells an error and returns the exit code it leads to. */
   error(thrown: unknown): number {
     const error = thrown instanceof BlackboardError ? thrown : faultOf(thrown);

@@ -10,7 +10,7 @@ export const CONFIG_VARIABLE = "TIMMY_BB_CONFIG";
 
 /** Not settings, yet ours: the config file, and what timmy-bb sets for the commands it starts. */
 const OTHERS = ["CHANNEL", "EVENT", "KEY", "SIZE", "INITIAL", "ID", "BY", "AT", "ATTEMPT"]
-  .concat(["FAILURE_REASON", "LOCK_TOKEN", "FENCE"])
+  .concat(["FAILURE_REASON", "LOCK", "LOCK_TOKEN", "FENCE", "FENCES"])
   .map((name) => `TIMMY_BB_${name}`);
 const KNOWN: ReadonlySet<string> = new Set([CONFIG_VARIABLE, ...OTHERS, ...SETTINGS.map(({ env }) => env)]);
 /** Kubernetes and Docker links set these for a service that happens to be called `timmy-bb`. */

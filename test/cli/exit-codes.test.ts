@@ -54,6 +54,8 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     expect(await place.run(["ttl", "k"])).toEqual(absent);
     expect(await place.run(["expire", "k", "5s"])).toEqual(absent);
     expect(await place.run(["persist", "k"])).toEqual(absent);
+    expect(await place.run(["take", "k*"])).toEqual(absent);
+    expect(await place.run(["lock", "show", "l"])).toEqual(absent);
     expect(await place.run(["exists", "k", "l"])).toEqual({ ...absent, out: "0\n" });
     await place.ask("set", "k", "");
     expect(await place.run(["get", "k"])).toEqual(done("\n"));
@@ -102,6 +104,29 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
       refused("conflict", /^timmy-bb: more than 1 keys match; nothing was deleted\nhint: .+\n$/),
     );
     expect(await place.run(["keys"])).toEqual(done("a\nb\n"));
+  });
+
+  test("5 conflict: a lock that is held, or not any more; 3 when it has been waited for", async () => {
+    const place = makePlace();
+    await place.ask("lock", "acquire", "l", "--agent", "ada");
+    const holder = String.raw`held by ada \(host \S+, pid \d+\) for \S+`;
+    expect(await place.run(["lock", "acquire", "l", "--no-wait"])).toEqual(
+      refused("conflict", new RegExp(`^timmy-bb: the lock l is ${holder}\n$`)),
+    );
+    expect(await place.run(["lock", "acquire", "l", "--wait", "100ms"])).toEqual(
+      refused("timeout", new RegExp(`^timmy-bb: timed out after 100ms waiting: the lock l is ${holder}\n$`)),
+    );
+    for (const action of ["refresh", "release"]) {
+      expect(await place.run(["lock", action, "l", "--token", "n0ne"])).toEqual(
+        refused("conflict", /^timmy-bb: the lock l is not held by this token\nhint: its time was up, .*\n$/),
+      );
+    }
+    expect(await place.run(["set", "k", "v", "--lock", "l", "--fence", "1"])).toEqual(
+      refused(
+        "conflict",
+        /^timmy-bb: not written: the lock l has been granted anew \(to ada, \S+ ago\)\nhint: .*\n$/,
+      ),
+    );
   });
 
   test("129, 130, 131 and 143 for a follower told to stop, silently", async () => {

@@ -236,13 +236,14 @@ describe.concurrent("help and version", () => {
     async (name) => {
       const place = Workplace.bare({ TIMMY_BB_BACKEND: "nonsense" });
       writeFileSync(place.path("config.yaml"), "blackboard:\n  nonsense: true\n");
-      const { exit, out, err } = await place.run([name, "--help"]);
+      const words = name.split(" ");
+      const { exit, out, err } = await place.run([...words, "--help"]);
       expect({ exit, err }).toEqual({ exit: 0, err: "" });
       const spec = await COMMANDS.get(name)?.();
       for (const { flags } of [...(spec?.options ?? []), ...GLOBAL_OPTIONS]) expect(out).toContain(flags);
       for (const { shell } of spec?.examples ?? []) expect(out).toContain(shell);
-      expect(await place.run(["help", name])).toEqual(done(out));
-      expect(await place.run(["-h", name])).toEqual(done(out));
+      expect(await place.run(["help", ...words])).toEqual(done(out));
+      expect(await place.run(["-h", ...words])).toEqual(done(out));
     },
   );
 

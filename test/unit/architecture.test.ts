@@ -52,7 +52,7 @@ const CONFINED: Readonly<Record<string, RegExp>> = {
   ioredis: /^backends\/redis\/connection\.ts$/,
   "@photostructure/sqlite": /^backends\/memory\/driver\.ts$/,
   "node:sqlite": /^backends\/memory\/driver\.ts$/,
-  "node:child_process": /^cli\/handler\.ts$/,
+  "node:child_process": /^cli\/spawning\.ts$/,
   commander: /^cli\/program\.ts$/,
   chalk: /^cli\/style\.ts$/,
   "cli-table3": /^cli\/output\.ts$/,
@@ -88,7 +88,7 @@ describe("architecture", () => {
 
   test("process is touched only where streams, surroundings and other processes are", () => {
     const allowed =
-      /^(cli\/(io|stdin|handler)\.ts|host\.ts|open\.ts|backends\/memory\/(driver|liveness)\.ts)$/;
+      /^(cli\/(io|stdin|handler|foreground|process-tree)\.ts|host\.ts|open\.ts|backends\/memory\/(driver|liveness)\.ts)$/;
     expect(filesWith(/\bprocess\.(?!nextTick)/).filter((file) => !allowed.test(file))).toEqual([]);
   });
 

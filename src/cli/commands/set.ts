@@ -1,8 +1,14 @@
-import { formatAge } from "../../core/duration.ts";
-import { BlackboardError } from "../../core/errors.ts";
-import { encodeName } from "../../core/names.ts";
-import type { SetResult } from "../../core/types.ts";
-import type { Command } from "../command.ts";
+import type { Fence, SetResult } from "../../core/conditional.ts";
+import type { BlackboardError } from "../../core/errors.ts";
+import type { Command, Input } from "../command.ts";
+import {
+  FENCE_OPTIONS,
+  fenceOf,
+  IF_VALUE_OPTIONS,
+  ifValueOf,
+  refusedCondition,
+  refusedFence,
+} from "../conditions.ts";
 import type { Given } from "../given.ts";
 import { jsonName } from "../json.ts";
 import { FILE_OPTION, readBytes, TTL_OPTIONS, ttlOf } from "../options.ts";
@@ -12,7 +18,8 @@ export const set: Command = {
   summary: "write a value",
   promise:
     "Writes the value and prints nothing. Without VALUE, or with -, the value is standard input, byte for byte. " +
-    "With a condition it is written only if the condition holds at that very moment; else it exits 5 and names the present value's author on stderr.",
+    "With a condition it is written only if the condition holds at that very moment; else it exits 5 and names the present value's author on stderr. " +
+    "With --lock and --fence it is written only if nobody has been granted the lock since that number; else it exits 5 and names who has. With both, both must hold.",
   args: [
     { usage: "<key>", about: "the key" },
     { usage: "[value]", about: "the value; - or none: standard input" },
@@ -22,7 +29,8 @@ export const set: Command = {
     ...TTL_OPTIONS,
     { flags: "--if-absent", about: "only if there is no such key" },
     { flags: "--if-present", about: "only if there is such a key" },
-    { flags: "--if-value <value>", about: "only if this is the present value" },
+    ...IF_VALUE_OPTIONS,
+    ...FENCE_OPTIONS,
   ],
   examples: [
     {
@@ -44,14 +52,28 @@ export const set: Command = {
       shell: "timmy-bb set agent:1:state done --if-value working --keep-ttl && timmy-bb get agent:1:state",
       prints: "done\n",
     },
+    {
+      about: "what was read, byte for byte, must still be there",
+      shell:
+        "timmy-bb set plan draft; timmy-bb get plan --raw > read; timmy-bb set plan final --if-value-file read && timmy-bb get plan",
+      prints: "final\n",
+    },
+    {
+      about: "as the holder of a lock, and not any more when it is another's",
+      shell:
+        "timmy-bb lock run plan -- sh -c 'timmy-bb set plan mine --lock plan --fence $TIMMY_BB_FENCE' && timmy-bb get plan",
+      prints: "mine\n",
+    },
   ],
   async run(context, given) {
     const key = given.arg("key");
-    const options = { ...conditionOf(given), ...ttlOption(given) };
+    const condition = await conditionOf(given, context.input);
+    const fence = fenceOf(given);
+    const options = { ...condition, ...(fence === undefined ? {} : { fence }), ...ttlOption(given) };
     const value = await readBytes("value", given.optionalArg("value"), given, context.input);
     const board = await context.board();
     const result = await board.set(key, value, options);
-    if (!result.written) throw refusal(result);
+    if (!result.written) throw refusal(result, fence);
     return { rows: [{ cells: [], json: { ...jsonName("key", key), id: result.id }, end: "" }] };
   },
 };
@@ -61,17 +83,15 @@ function ttlOption(given: Given) {
   return ttlMs === undefined ? {} : { ttlMs };
 }
 
-function conditionOf(given: Given) {
-  given.exclusive("ifAbsent", "ifPresent", "ifValue");
-  const ifValue = given.text("ifValue");
-  if (ifValue !== undefined) return { ifValue: encodeName(ifValue) };
+async function conditionOf(given: Given, input: Input) {
+  given.exclusive("ifAbsent", "ifPresent", "ifValue", "ifValueFile");
+  const ifValue = await ifValueOf(given, input);
+  if (ifValue !== undefined) return { ifValue };
   if (given.flag("ifAbsent")) return { if: "absent" } as const;
   return given.flag("ifPresent") ? ({ if: "present" } as const) : {};
 }
 
-function refusal(present: Extract<SetResult, { written: false }>): BlackboardError {
-  const author = present.by === null ? "by a client unknown" : `by ${present.by}`;
-  const age = present.at === null ? "" : `, ${formatAge(Date.now() - present.at)} ago`;
-  const told = present.by === null && present.at === null ? "" : ` (written ${author}${age})`;
-  return new BlackboardError("conflict", `not written: the condition does not hold${told}`);
+function refusal(refused: Extract<SetResult, { written: false }>, fence: Fence | undefined): BlackboardError {
+  const isFence = refused.because === "fence" && fence !== undefined;
+  return isFence ? refusedFence(fence, refused) : refusedCondition("not written", refused);
 }

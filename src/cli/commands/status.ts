@@ -52,8 +52,8 @@ function line(what: string, value: string | number, from: string): Row {
   return { cells: [what, String(value), from], json: {} };
 }
 
-function countsOf({ keys, messages, channels, followers, unsynced }: StoreStatus) {
-  return { keys, messages, channels, followers, unsynced };
+function countsOf({ keys, messages, channels, followers, locks, unsynced }: StoreStatus) {
+  return { keys, messages, channels, followers, locks, unsynced };
 }
 
 function jsonOf(

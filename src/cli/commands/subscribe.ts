@@ -33,7 +33,7 @@ export const subscribe: Command = {
     ...consumerOptions(MESSAGES),
     ...commandOptions(MESSAGES),
   ],
-  takesCommand: true,
+  takesCommand: "perhaps",
   examples: [
     {
       about: "wait at most a second for an answer",

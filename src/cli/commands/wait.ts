@@ -12,6 +12,7 @@ import { describeState } from "../following/telling.ts";
 import { CHANGES, MESSAGES } from "../following/words.ts";
 import type { Given } from "../given.ts";
 import { jsonName } from "../json.ts";
+import { waitMsOf } from "../options.ts";
 import { plainValue, readingJson } from "../readings.ts";
 import { oneCell, oneLineBytes } from "../terminal.ts";
 
@@ -124,11 +125,6 @@ async function conditionOf(context: Context, given: Given): Promise<WaitForOptio
     ...sinceOf(given),
     any: given.flag("any"),
   };
-}
-
-/** Milliseconds; 0, in whatever unit, is to look once. */
-function waitMsOf(given: Given): number | undefined {
-  return /^0+(ms|s|m|h|d)?$/.test(given.text("wait") ?? "") ? 0 : given.duration("wait");
 }
 
 function sinceOf(given: Given): Pick<WaitForOptions, "since"> {

@@ -26,7 +26,7 @@ export const watch: Command = {
     ...consumerOptions(CHANGES),
     ...commandOptions(CHANGES),
   ],
-  takesCommand: true,
+  takesCommand: "perhaps",
   examples: [
     {
       about: "wait at most a second for somebody to write",

@@ -30,12 +30,16 @@ export function describeState(state: FollowState, words: Words): string {
     case "away":
       return `${state.store} is away (${state.reason}); trying to reconnect`;
     case "back":
-      return `reconnected after ${(state.awayMs / 1000).toFixed(1)}s, ${counted(state.recovered, words)} recovered`;
+      return `${describeReturn(state.awayMs)}, ${counted(state.recovered, words)} recovered`;
     case "waiting":
       return describeWait(state.held, state.atMostMs, words);
     case "partial":
       return `${state.store} does not tell of other clients' changes (${state.reason}): only those made through timmy-bb are seen`;
   }
+}
+
+export function describeReturn(awayMs: number): string {
+  return `reconnected after ${(awayMs / 1000).toFixed(1)}s`;
 }
 
 function describeWait(held: number, atMostMs: number, words: Words): string {
