@@ -1,5 +1,5 @@
 // `npm run bench` runs every script here, `npm run bench -- NAME` one. Each prints ratios, side by side with its peers.
-const SCRIPTS = ["get", "startup", "messages", "watch", "work", "replay", "rss"];
+const SCRIPTS = ["get", "startup", "messages", "watch", "lock", "work", "replay", "rss"];
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !SCRIPTS.includes(name));

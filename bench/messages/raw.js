@@ -76,7 +76,7 @@ function respEnd(bytes, start) {
   const line = bytes.indexOf("\r\n", start);
   if (line < 0) return -1;
   const size = Number(bytes.latin1Slice(start + 1, line));
-  if (bytes[start] === 0x24) return line + size + 4 <= bytes.length ? line + size + 4 : -1;
+  if (bytes[start] === 0x24 && size >= 0) return line + size + 4 <= bytes.length ? line + size + 4 : -1;
   let end = line + 2;
   for (let left = bytes[start] === 0x2a ? size : 0; left > 0 && end >= 0; left--) end = respEnd(bytes, end);
   return end;

@@ -77,10 +77,18 @@ for agent in ada ben cleo; do
   fi
 done
 
-say "9. The namespace of the agents is cleared; the results stay"
+say "9. Four agents count up in one plain file, each under the lock 'counter': none is lost"
+echo 0 >counter
+for agent in ada ben cleo dan; do
+  TIMMY_BB_AGENT=$agent timmy-bb lock run counter -- sh -c 'echo $(($(cat counter) + 1)) >counter' &
+done
+wait
+printf '    counted: %s\n' "$(cat counter)"
+
+say "10. The namespace of the agents is cleared; the results stay"
 show clear 'agent:*' --yes
 show keys
 
-say "10. What happened to the job's result, and who did it"
+say "11. What happened to the job's result, and who did it"
 show history result:release-1.4
 printf '\nDone. The board was one file, board.db, in a directory that is gone now.\n'
