@@ -32,6 +32,27 @@ describe.concurrent("on a terminal", () => {
     expect(screen).toContain("then end");
   });
 
+  test("Ctrl-C ends a shell's loop around it, as it does around any command", async () => {
+    const place = Workplace.memory();
+    const loop = "for n in 1 2 3; do timmy-bb lock run x -- sh -c 'echo ready; sleep 20'; done; echo after";
+    const terminal = new Terminal(place, `exec bash -c "${loop}"`);
+    await terminal.type("\u0003", "ready");
+    const { exit, screen } = await terminal.end();
+    expect(exit).toBe(130);
+    expect(screen.match(/ready|after/g)).toEqual(["ready"]);
+    await using board = await place.openBoard();
+    expect(await board.locks.list()).toEqual([]);
+  });
+
+  test("Ctrl-C reaches a command that is in a process group of its own", async () => {
+    const command = "exec timmy-bb lock run x -- timeout 20 sh -c 'echo ready; exec sleep 20'";
+    const terminal = new Terminal(Workplace.memory(), command);
+    const begun = performance.now();
+    await terminal.type("\u0003", "ready");
+    expect((await terminal.end()).exit).toBeGreaterThan(0);
+    expect(performance.now() - begun).toBeLessThan(15_000);
+  });
+
   test("Ctrl-Z stops it and us, fg brings both back", async () => {
     const place = Workplace.memory();
     const terminal = new Terminal(place, "PS1='prompt> ' bash --norc --noediting -i");

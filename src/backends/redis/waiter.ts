@@ -24,6 +24,9 @@ export class Waiter {
   readonly #bell = new Bell();
   readonly #done = new AbortController();
   #grant: Grant | null = null;
+  readonly #granted = new Promise<unknown>((resolve) => {
+    this.#done.signal.addEventListener("abort", resolve, { once: true });
+  });
   /** By the process's clock. */
   #askAt = 0;
 
@@ -54,7 +57,8 @@ export class Waiter {
       },
       goOn: (_session, lost) => this.#goOn(lost),
     };
-    await new Sessions(subscriber, AbortSignal.any([signal, this.#done.signal])).run();
+    const sessions = new Sessions(subscriber, AbortSignal.any([signal, this.#done.signal]));
+    await Promise.race([sessions.run(), this.#granted]); // whoever has it need not wait for the end of listening
     return this.#grant;
   }
 
