@@ -23,7 +23,8 @@ export async function ifValueOf(given: Given, input: Input): Promise<Uint8Array 
 export const FENCE_OPTIONS: readonly Option[] = [
   {
     flags: "--lock <name>",
-    about: "with --fence: only if nobody has been granted this lock since it was granted with that number",
+    about:
+      "with --fence: only while this lock's grant with that number stands, or after it until the lock is granted again",
   },
   { flags: "--fence <n>", about: "the number; lock run and lock acquire --json tell it" },
 ];
@@ -40,7 +41,11 @@ export function fenceOf(given: Given): Fence | undefined {
 }
 
 /** @param not what was not done: `not written` */
-export function refusedCondition(not: string, rival: Rival): BlackboardError {
+export function refusedCondition(
+  not: string,
+  { isAbsent = false, ...rival }: Rival & { readonly isAbsent?: boolean },
+): BlackboardError {
+  if (isAbsent) return new BlackboardError("conflict", `${not}: there is no such key`);
   const told = rival.by === null && rival.ageMs === null ? "" : ` (written by ${whoAndWhen(rival)})`;
   return new BlackboardError("conflict", `${not}: the condition does not hold${told}`);
 }
@@ -50,10 +55,8 @@ export function refusedFence({ lock, fence }: Fence, rival: Rival): BlackboardEr
     return new BlackboardError("conflict", `not written: nothing is known of the lock ${lock}`, {
       hint: "it has not been granted on this board, or that is long over",
     });
-  const message = `not written: the lock ${lock} has been granted anew (to ${whoAndWhen(rival)})`;
-  return new BlackboardError("conflict", message, {
-    hint: `what was granted as ${fence} stands no more; get the lock again before you go on`,
-  });
+  const message = `not written: no grant of the lock ${lock} stands as ${fence}; it was granted last to ${whoAndWhen(rival)}`;
+  return new BlackboardError("conflict", message, { hint: "get the lock again before you go on" });
 }
 
 function whoAndWhen({ by, ageMs }: Rival): string {

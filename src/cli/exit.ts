@@ -59,8 +59,8 @@ export class CannotRun extends BlackboardError {
   /** 127: it is not there; 126: it is no program, or may not be run. */
   readonly status: 126 | 127;
 
-  constructor(status: 126 | 127, message: string, cause: unknown) {
-    super("usage", message, { cause });
+  constructor(status: 126 | 127, message: string, options: { cause: unknown; hint?: string }) {
+    super("usage", message, options);
     this.status = status;
   }
 }

@@ -57,10 +57,11 @@ function cannotRun(words: readonly string[], error: unknown): CannotRun {
   const code = codeOf(error);
   const name = commandName(words);
   if (code === "ENOENT" || words[0] === "") {
-    return new CannotRun(127, `cannot run ${name}: there is no such command`, error);
+    const hint = words.length === 1 && /\s/.test(name) ? { hint: `for a shell's words: sh -c '…'` } : {};
+    return new CannotRun(127, `cannot run ${name}: there is no such command`, { cause: error, ...hint });
   }
   const reason = code === "EACCES" ? "it is not executable" : (code ?? reasonOf(error));
-  return new CannotRun(126, `cannot run ${name}: ${reason}`, error);
+  return new CannotRun(126, `cannot run ${name}: ${reason}`, { cause: error });
 }
 
 function endedAs(code: number | null, signal: NodeJS.Signals | null): Ended {

@@ -178,7 +178,8 @@ export interface Backend {
   /**
    * The same, but stands in line until it is granted. Nobody polls: a release, or the end of a grant's time, wakes who is next. `null` once `signal`
    * is aborted; then it has left the line, and what may have been granted in that moment is given back, as far as the store can be told.
-   * It waits over absences of the store; who was away too long may have lost his place.
+   * It waits over absences of the store; who was away too long may have lost his place. `unknown` if it may hold the lock all the same, because the
+   * store could be told neither before nor after.
    */
   awaitLock(lock: string, request: LockRequest, patience: LockPatience): Promise<Grant | null>;
 

@@ -16,7 +16,7 @@ export interface SetValueOptions {
   readonly if?: "absent" | "present";
   /** Write only if this is the present value, byte for byte. */
   readonly ifValue?: Value;
-  /** Write only if nobody has been granted this lock since it was granted with this number: what holds a lock can be given as it is. Together with a condition, both must hold. */
+  /** Write only while the grant with this number stands, or after it until the lock is granted again: what holds a lock can be given as it is. Together with a condition, both must hold. */
   readonly fence?: Fence;
 }
 

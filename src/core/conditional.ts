@@ -7,7 +7,7 @@ export type Condition =
   | { readonly if: "present" }
   | { readonly if: "value"; readonly value: Bytes };
 
-/** The grant of a lock that a `set` is made under: it is refused once somebody else has been granted the lock since. */
+/** The grant of a lock that a `set` is made under: it is refused once that is over and the lock has been granted again. */
 export interface Fence {
   readonly lock: string;
   /** The number that came with the grant. */

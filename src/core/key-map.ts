@@ -57,8 +57,8 @@ export class KeyMap {
   }
 
   /**
-   * Writes a value. With a condition it is written only if the condition holds at that very moment, with a fence only if nobody else
-   * has been granted the lock since; look at `written` in what comes back.
+   * Writes a value. With a condition it is written only if the condition holds at that very moment, with a fence only while that grant
+   * stands, or after it until the lock is granted again; look at `written` in what comes back.
    */
   async set(key: string, value: Value, options: SetValueOptions = {}): Promise<SetResult> {
     const ttlMs = options.ttlMs === undefined ? this.defaults.ttlMs : checkTtl(options.ttlMs);

@@ -89,6 +89,18 @@ test("who is told to stop while the server does not answer stops all the same", 
   await until("the server has heard of it", async () => (await tokensIn(server)).length === 0);
 });
 
+test("who stops waiting while a question of its has no answer is told that it may hold the lock", async () => {
+  const server = await start();
+  const store = await openBoard(server.url, { timeoutMs: 1000 });
+  const { expiresAt } = await hold(store, "a", { ttlMs: 500 });
+  const waiting = await line(server, store, "b");
+  server.pause();
+  onTestFinished(() => server.resume());
+  await until("it has asked", () => Date.now() > expiresAt + 100);
+  waiting.stop();
+  await expect(waiting.grant).rejects.toMatchObject({ kind: "unknown" });
+});
+
 test("a grant whose answer was lost is there for the same token", async () => {
   const server = await start();
   const way = await lossyLine(server.port);

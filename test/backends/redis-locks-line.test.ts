@@ -1,12 +1,13 @@
 /** The line for a lock on a server: who is served when, what that costs, and who is passed over. */
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import type { RedisStore } from "../../src/backends/redis/index.ts";
 import { numberToMs } from "../../src/core/ids.ts";
 import { TURN_MS } from "../../src/core/lock.ts";
+import { RawRedis } from "../helpers/raw-redis.ts";
 import { openBoard } from "../helpers/redis-board.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { until, within } from "../helpers/until.ts";
-import { granted, hold, line, request, tokensIn, wait, waitingProcess } from "./redis-lock-world.ts";
+import { granted, hold, line, ROOT, request, tokensIn, wait, waitingProcess } from "./redis-lock-world.ts";
 import { cuttableLine } from "./redis-world.ts";
 
 let server: RedisServer;
@@ -122,6 +123,31 @@ test("the line passes over whoever's connection is gone, at once, and does not c
   await store.releaseLock("l", "a");
   await granted(next.grant);
   expect(await tokensIn(server)).toEqual([]);
+});
+
+test("the line passes over the dead also where somebody hears all channels", async () => {
+  const raw = await RawRedis.connect(server.url);
+  onTestFinished(() => raw.close());
+  await raw.call("psubscribe", "*");
+  const way = await cuttableLine(server.port);
+  const far = await openBoard(`redis://127.0.0.1:${way.port}`);
+  await hold(store, "a");
+  await line(server, far, "dead");
+  way.cut();
+  await until("the server has seen it", async () => (await store.locks("l"))[0]?.waiting === 0);
+  await store.releaseLock("l", "a");
+  await hold(store, "b");
+});
+
+test("the line goes on after a clock that was put back, and after what means nothing", async () => {
+  await hold(store, "a");
+  const waiting = await line(server, store, "b");
+  await server.cli("publish", `${ROOT}turn:b`, "soon");
+  const later = String(Date.now() + 86_400_000);
+  await server.cli("zadd", `${ROOT}line:l`, "0", "stopped");
+  await server.cli("hset", `${ROOT}lock:l`, "w:stopped", `1 ${later} ${later}`);
+  await store.releaseLock("l", "a");
+  await granted(waiting.grant);
 });
 
 test("the line of the dead keeps nobody from what is free", async () => {

@@ -65,6 +65,17 @@ describe("a grant", () => {
     }
   });
 
+  test("of which the server has forgotten what it was is none, and over when its time is up", async () => {
+    await hold(store, "a", { ttlMs: 200 });
+    await server.cli("del", `${ROOT}lock:l`);
+    expect(await store.refreshLock("l", "a", { ttlMs: 60_000, withinMs: 1000 })).toBeNull();
+    expect(await store.tryLock("l", request("a"))).toBeNull();
+    await granted(wait(store, "b").grant);
+    await server.cli("del", `${ROOT}lock:l`);
+    expect(await store.releaseLock("l", "b")).toBe(true);
+    await hold(store, "c");
+  });
+
   test("of several slots: each caller is right about their number", async () => {
     const slots = { slots: 2 };
     const [one, two] = [await hold(store, "a", slots), await hold(store, "b", slots)];
@@ -99,6 +110,24 @@ describe("what is known", () => {
     expect(await store.locks("free")).toEqual([]);
     expect((await store.status()).stores[0]?.locks).toBe(2);
     expect((await other.status()).stores[0]?.locks).toBe(1);
+  });
+
+  test("is that of others, too, if there is something strange in what is known of one", async () => {
+    await hold(store, "a", { owner: "a\u2028b", host: "\u2029" });
+    expect((await store.locks("l"))[0]?.holders).toMatchObject([{ owner: "a\u2028b", host: "\u2029" }]);
+    for (const lock of ["gone", "odd"]) await store.tryLock(lock, request("b"));
+    await server.cli("del", `${ROOT}lock:gone`);
+    await server.cli("hset", `${ROOT}lock:odd`, "h:b", "1 2 {");
+    expect((await store.locks(null)).map(({ lock }) => lock)).toEqual(["l"]);
+  });
+
+  test("is little of a lock that was given back", async () => {
+    const { fence } = await hold(store, "a", { owner: "somebody@somewhere", host: "a-host-with-a-name" });
+    await store.releaseLock("l", "a");
+    expect(await server.cli("exists", `${ROOT}holders:l`, `${ROOT}line:l`)).toBe("0");
+    const fields = (await server.cli("hkeys", `${ROOT}lock:l`)).split("\n").sort();
+    expect(fields).toEqual(["by", `f:${fence}`, "fence", "past"]);
+    expect(Number(await server.cli("memory", "usage", `${ROOT}lock:l`))).toBeLessThan(300);
   });
 
   test("is forgotten some time after the last grant", async () => {
@@ -144,6 +173,7 @@ describe("a fence", () => {
     await store.releaseLock("l", "a");
     await hold(store, "c", { slots: 2 });
     expect(await set(two.fence)).toMatchObject({ written: true });
+    expect(await set(one.fence)).toMatchObject({ because: "fence", by: "c@here" });
     const condition = { if: "absent" } as const;
     const under = (fence: number) =>
       store.set("timmy:k", bytes("v"), { ...plainly, condition, fence: { lock: "l", fence } });

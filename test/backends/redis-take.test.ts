@@ -115,6 +115,27 @@ test("what is written while foreign keys are looked for goes before them", async
   }
 });
 
+test("what is written before the last foreign key goes is found", async () => {
+  const writer = await openBoard(server.url);
+  await server.cli("eval", "for i = 1, 20000 do redis.call('SET', 'timmy:x' .. i, i) end", "0"); // ten steps to scan
+  for (let round = 0; round < 40; round++) {
+    await server.cli("set", `timmy:job:f${round}`, "v");
+    const taking = store.take(like("timmy:job:*"), "me");
+    await writer.get("timmy:job:f");
+    const setting = writer.set(`timmy:job:${round}`, bytes("v"), plainly);
+    const others = writer.take(named(`timmy:job:f${round}`), "me");
+    expect(await taking).not.toBeNull();
+    await Promise.all([setting, others]);
+    await writer.del([`timmy:job:f${round}`, `timmy:job:${round}`], { agent: "me" });
+  }
+});
+
+test("to take nothing from many foreign keys may take longer than one answer", async () => {
+  await server.cli("eval", "for i = 1, 300000 do redis.call('SET', 'other:' .. i, i) end", "0");
+  const hasty = await openBoard(server.url, { timeoutMs: 100 });
+  expect(await hasty.take(like("timmy:*"), "me")).toBeNull();
+});
+
 test("keys that expired, or that a foreign client deleted, are passed over", async () => {
   await store.set("timmy:short", bytes("v"), { ...plainly, ttlMs: 20 });
   await put("gone", "there");

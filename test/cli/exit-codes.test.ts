@@ -124,7 +124,7 @@ describe.concurrent.each(STORES)("on %s", (_name, makePlace) => {
     expect(await place.run(["set", "k", "v", "--lock", "l", "--fence", "1"])).toEqual(
       refused(
         "conflict",
-        /^timmy-bb: not written: the lock l has been granted anew \(to ada, \S+ ago\)\nhint: .*\n$/,
+        /^timmy-bb: not written: no grant of the lock l stands as 1; it was granted last to ada, \S+ ago\nhint: .*\n$/,
       ),
     );
   });

@@ -25,7 +25,8 @@ export function valueCondition(value: string | Uint8Array): string {
 /** @throws whatever is no refusal */
 export function refusedSet(error: unknown): SetAnswer {
   const refusal = refusalIn(error, "not written");
-  const because = refusal.message.startsWith("not written: the lock ") || isUnknownLock(refusal.message);
+  const because =
+    refusal.message.startsWith("not written: no grant of the lock ") || isUnknownLock(refusal.message);
   return { written: false, because: because ? "fence" : "condition", ...toldBy(refusal) };
 }
 
@@ -47,7 +48,7 @@ function refusalIn(error: unknown, not: string): Failure {
 }
 
 function toldBy({ message, told }: Failure): Refusal {
-  const [, by = null, age] = /\((?:written by|to) (.*), (\S+) ago\)$/.exec(message) ?? [];
+  const [, by = null, age] = /(?:\(written by|granted last to) (.*), (\S+) ago\)?$/.exec(message) ?? [];
   const ageMs = age === undefined ? null : age === "0s" ? 0 : parseDuration("age", age);
   return { by: by === "a client unknown" ? null : by, ageMs, told };
 }

@@ -165,7 +165,7 @@ class CliBoard implements Board {
     try {
       const words = ["expire", valueCondition(value)];
       if (await this.#whetherPresent(words, [key, `${ttlMs}ms`], ttlMs)) return { done: true };
-      return { done: false, isAbsent: true, by: null, ageMs: null, told: "" };
+      throw new Error("expire exited 1: under a condition an absent key is a refusal");
     } catch (error) {
       return refused(error, "not changed");
     }

@@ -1,5 +1,4 @@
 /** What is known of locks, for those who look at them from outside. */
-import { BlackboardError } from "../../core/errors.ts";
 import { numberToMs } from "../../core/ids.ts";
 import { type Claimant, type Holder, LOCK_MEMORY_MS, type LockFacts, TURN_MS } from "../../core/lock.ts";
 import { decodeName } from "../../core/names.ts";
@@ -50,24 +49,32 @@ async function recentLocks(connection: Connection, layout: Layout): Promise<read
 }
 
 function toLock(lock: string, [waiting, ...held]: readonly Reply[], now: number): LockFacts {
-  const holders = asPairs(held).map(([ends, grant]) => toHolder(asText(grant), asNumber(ends) - now, now));
+  const holders = asPairs(held).flatMap(
+    ([ends, grant]) => toHolder(asText(grant), asNumber(ends) - now, now) ?? [],
+  );
   return { lock, waiting: asNumber(waiting), holders: holders.sort((one, other) => one.fence - other.fence) };
 }
 
-function toHolder(grant: string, leftMs: number, now: number): Holder {
-  const [, number, claimant = ""] = /^(\d+) \d+ (.*)$/.exec(grant) ?? [];
+/** `null`: the server has lost it, or somebody else wrote it. That is no reason not to tell of the others. */
+function toHolder(grant: string, leftMs: number, now: number): Holder | null {
+  const [, number, text = ""] = /^(\d+) \d+ (.*)$/s.exec(grant) ?? [];
+  const claimant = readClaimant(text);
+  if (claimant === null) return null;
   const fence = Number(number);
-  return { fence, ageMs: Math.max(now - numberToMs(fence), 0), leftMs, ...readClaimant(claimant) }; // ids may run ahead of the clock
+  return { fence, ageMs: Math.max(now - numberToMs(fence), 0), leftMs, ...claimant }; // ids may run ahead of the clock
 }
 
 export function writeClaimant({ owner, host, pid }: Claimant): string {
   return JSON.stringify({ owner, host, pid });
 }
 
-function readClaimant(text: string): Claimant {
-  const claimant: unknown = text === "" ? null : JSON.parse(text);
-  if (isClaimant(claimant)) return claimant;
-  throw new BlackboardError("internal", "what redis has of a lock is not what timmy-bb writes");
+function readClaimant(text: string): Claimant | null {
+  try {
+    const claimant: unknown = JSON.parse(text);
+    return isClaimant(claimant) ? claimant : null;
+  } catch {
+    return null; // no JSON
+  }
 }
 
 function isClaimant(value: unknown): value is Claimant {

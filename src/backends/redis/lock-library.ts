@@ -12,8 +12,8 @@ const LONGEST_LOOK_MS = 5000;
 
 const LOCKING = `
 local name = ARGV[6]
-local lock = root .. 'lock:' .. name       -- hash: fence, by; h:TOKEN, f:FENCE of each grant; w:TOKEN of who waits
-local holders = root .. 'holders:' .. name -- zset: token -> ms at which its time is up; 0: it was given back
+local lock = root .. 'lock:' .. name       -- hash: fence, by, past; h:TOKEN, f:FENCE of each grant; w:TOKEN of who waits
+local holders = root .. 'holders:' .. name -- zset: token -> ms at which its time is up
 local line = root .. 'line:' .. name       -- zset: token -> its place
 
 local function leave_line(token)
@@ -31,9 +31,12 @@ local function note_waiter(token, slots, told, look)
   redis.call('HSET', lock, 'w:' .. token, text(slots) .. ' ' .. text(told) .. ' ' .. text(look))
 end
 
--- false: nobody listens
+-- false: nobody listens; PUBLISH would count those who listen to everything
 local function tell(token, what)
-  return redis.call('PUBLISH', root .. 'turn:' .. token, what) > 0
+  local turn = root .. 'turn:' .. token
+  if redis.call('PUBSUB', 'NUMSUB', turn)[2] == 0 then return false end
+  redis.call('PUBLISH', turn, what)
+  return true
 end
 
 -- Goes along the line as far as what is free reaches. Those whose turn it is are told so, once, and a slot is kept for each for a while; those
@@ -50,6 +53,10 @@ local function walk(me, ends)
     if not token then return is_turn, taken < fewest and taken or math.huge, soonest end
     local slots, told, look = waiter(token)
     local stays, kept_until = true, nil
+    if told > now then -- the clock was put back
+      told = now
+      note_waiter(token, slots, told, look)
+    end
     if taken >= math.min(slots, fewest) then
       local must_know = token ~= me and (told > 0 or soonest < look)
       if must_know then
@@ -96,10 +103,39 @@ local function is_held_by(token)
   return tonumber(redis.call('ZSCORE', holders, token) or 0) > now
 end
 
+-- what is known of a grant; nothing, if a server that evicts keys has lost it
+local function grant_of(token)
+  return string.match(redis.call('HGET', lock, 'h:' .. token) or '', '^(%d+) (%d+) (.*)$')
+end
+
+-- it is over; its fence stands on, until another grant
+local function forget_grant(token)
+  local fence = grant_of(token)
+  if fence then redis.call('HSET', lock, 'past', (redis.call('HGET', lock, 'past') or '') .. fence .. ' ') end
+  redis.call('HDEL', lock, 'h:' .. token)
+  redis.call('ZREM', holders, token)
+end
+
+-- the fences of grants that are over
+local function drop_past()
+  for fence in string.gmatch(redis.call('HGET', lock, 'past') or '', '%d+') do redis.call('HDEL', lock, 'f:' .. fence) end
+  redis.call('HDEL', lock, 'past')
+end
+
+-- A hash that has held something long stays large. So where nothing else is left what the fences need is written anew.
+local function compact()
+  local fence, owner, past = unpack(redis.call('HMGET', lock, 'fence', 'by', 'past'))
+  if not past then return end
+  redis.call('UNLINK', lock)
+  redis.call('HSET', lock, 'fence', fence, 'by', owner, 'past', past)
+  for number in string.gmatch(past, '%d+') do redis.call('HSET', lock, 'f:' .. number, '') end
+end
+
 -- begins the time of a grant anew; nil: the token holds nothing any more
 local function renew(token, ttl)
   if not is_held_by(token) then return nil end
-  local fence, before, who = string.match(redis.call('HGET', lock, 'h:' .. token), '^(%d+) (%d+) (.*)$')
+  local fence, before, who = grant_of(token)
+  if not fence then return nil end
   local held = hold(token, fence, ttl or before, who)
   walk() -- it may be over sooner than it was before
   return held

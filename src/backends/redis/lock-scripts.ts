@@ -28,12 +28,9 @@ if not is_turn and (waits or taken >= slots) then
   return soonest - now
 end
 
--- grants that were given back, or whose time is up, counted as the newest ones until now
-for _, old in ipairs(redis.call('ZRANGEBYSCORE', holders, '-inf', text(now))) do
-  local fence = string.match(redis.call('HGET', lock, 'h:' .. old), '^%d+')
-  redis.call('HDEL', lock, 'h:' .. old, 'f:' .. fence)
-  redis.call('ZREM', holders, old)
-end
+-- grants whose time is up, or that were given back, counted as the newest ones until now
+for _, old in ipairs(redis.call('ZRANGEBYSCORE', holders, '-inf', text(now))) do forget_grant(old) end
+drop_past()
 local fence = text(next_number())
 redis.call('HSET', lock, 'fence', fence, 'by', by, 'f:' .. fence, '')
 leave_line(token)
@@ -51,10 +48,13 @@ export const RELEASE = lockScript(`
 local token = ARGV[7]
 frees_memory()
 local was_held = is_held_by(token)
-if was_held then redis.call('ZADD', holders, 0, token) end
+if was_held then forget_grant(token) end
 leave_line(token)
 walk()
-if was_held then remember() end
+if was_held then
+  if redis.call('EXISTS', holders, line) == 0 then compact() end
+  remember()
+end
 return was_held and 1 or 0
 `);
 
@@ -72,7 +72,7 @@ for at = 6, #ARGV do
   local held = redis.call('ZRANGEBYSCORE', root .. 'holders:' .. ARGV[at], '(' .. text(now), '+inf', 'WITHSCORES')
   for one = 1, #held, 2 do
     seen[#seen + 1] = held[one + 1]
-    seen[#seen + 1] = redis.call('HGET', lock, 'h:' .. held[one])
+    seen[#seen + 1] = redis.call('HGET', lock, 'h:' .. held[one]) or '' -- a server that evicts keys has lost it
   end
   facts[#facts + 1] = seen
 end

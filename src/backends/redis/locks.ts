@@ -3,14 +3,14 @@ import type { Grant, LockFacts, LockPatience, LockRequest, RefreshOptions } from
 import type { BoardScripts, Run } from "./board-scripts.ts";
 import type { Connection } from "./connection.ts";
 import { Deadline, DeadlineError } from "./deadline.ts";
-import { noAnswerWithin } from "./errors.ts";
+import { noAnswerWithin, RefusedError } from "./errors.ts";
 import { type Effect, noAnswer } from "./link.ts";
 import { listLocks, writeClaimant } from "./lock-facts.ts";
 import { ACQUIRE, REFRESH, RELEASE } from "./lock-scripts.ts";
 import { asList, asNumber, type Reply } from "./replies.ts";
 import type { Script } from "./scripts.ts";
 import type { SubscriberPlace } from "./sessions.ts";
-import { Waiter } from "./waiter.ts";
+import { type Ask, Waiter } from "./waiter.ts";
 
 /** How long whoever stops waiting tries to say so. If it cannot, the server sees it by the connection that is gone. */
 const LEAVING_MS = 1000;
@@ -35,12 +35,14 @@ export class Locks {
     const stop = AbortSignal.any([signal, this.#closing.signal]);
     // "read", because it asks again with the same token if no answer comes: nothing is left unknown.
     const asking = acquisition("read", "wait", lock, request);
-    const waiter = new Waiter(this.#place, request.token, (deadline) => this.#ask(ACQUIRE, asking, deadline));
-    const grant = await waiter.wait(stop, onState);
+    const question = new Question();
+    const ask: Ask = (deadline) => question.put((sent) => this.#ask(ACQUIRE, asking, deadline, sent));
+    const grant = await new Waiter(this.#place, request.token, ask).wait(stop, onState);
     if (grant !== null && !stop.aborted) return grant;
     link.checkOpen();
-    await this.#leave(lock, request.token);
-    return null;
+    const hasLeft = await this.#leave(lock, request.token);
+    if (hasLeft || (grant === null && !question.isOpen)) return null;
+    throw noAnswer("write", this.#place.address.shown, "nor when the waiting was over");
   }
 
   async refresh(lock: string, token: string, { ttlMs, withinMs }: RefreshOptions): Promise<Grant | null> {
@@ -64,9 +66,13 @@ export class Locks {
     this.#closing.abort();
   }
 
-  async #leave(lock: string, token: string): Promise<void> {
+  /** Whether the server knows. */
+  #leave(lock: string, token: string): Promise<boolean> {
     const bound = new Deadline(Math.min(LEAVING_MS, this.#place.timeoutMs));
-    await bound.race(this.release(lock, token)).catch(() => undefined); // see LEAVING_MS
+    return bound.race(this.release(lock, token)).then(
+      () => true,
+      () => false, // see LEAVING_MS
+    );
   }
 
   /** A shorter bound than the store's. The connection is not given up at its end: others use it, too. */
@@ -80,12 +86,37 @@ export class Locks {
     }
   }
 
-  #ask(script: Script, run: Run, deadline = this.#place.link.deadline()): Promise<Grant | number> {
+  #ask(
+    script: Script,
+    run: Run,
+    deadline = this.#place.link.deadline(),
+    sent = () => {},
+  ): Promise<Grant | number> {
     const send = async (connection: Connection): Promise<Grant | number> => {
+      sent();
       const askedAt = performance.now();
       return toAnswer(await this.#scripts.runOn(connection, script, run), askedAt);
     };
     return this.#place.link.run(run.effect, send, deadline);
+  }
+}
+
+/** A question that is put again and again. What was granted without the asker hearing of it, a later answer would tell. */
+class Question {
+  /** Whether the last one that was sent had no answer: a server that stood still may give it yet. */
+  isOpen = false;
+
+  async put<Answer>(ask: (sent: () => void) => Promise<Answer>): Promise<Answer> {
+    try {
+      const answer = await ask(() => {
+        this.isOpen = true;
+      });
+      this.isOpen = false;
+      return answer;
+    } catch (error) {
+      if (error instanceof RefusedError) this.isOpen = false;
+      throw error;
+    }
   }
 }
 

@@ -8,7 +8,6 @@ import type { KeySelection, Taken } from "../../core/types.ts";
 import type { BoardScripts } from "./board-scripts.ts";
 import { chunks, KEYS_A_SCRIPT } from "./chunks.ts";
 import type { Connection } from "./connection.ts";
-import type { Deadline } from "./deadline.ts";
 import { toTaken } from "./key-facts.ts";
 import { scanSteps } from "./keys.ts";
 import type { Layout } from "./layout.ts";
@@ -30,7 +29,7 @@ export interface OldestPlace {
   readonly scripts: BoardScripts;
 }
 
-/** `null`: there was a moment at which there was none. */
+/** Each step has the store's bound. `null`: there was a moment at which there was none. */
 export function takeOldest(
   place: OldestPlace,
   selection: KeySelection,
@@ -45,8 +44,6 @@ class Oldest {
   readonly #names: readonly string[];
   readonly #patterns: readonly string[];
   readonly #matches: Matcher;
-  /** Of all steps together. */
-  readonly #deadline: Deadline;
   /** Up to this number nothing that matches is left in the list of keys. */
   #after = 0;
 
@@ -56,7 +53,6 @@ class Oldest {
     this.#names = [...new Set(keys)];
     this.#patterns = patterns;
     this.#matches = matcherOf(this.#names, patterns);
-    this.#deadline = place.link.deadline();
   }
 
   async take(): Promise<Taken | null> {
@@ -67,7 +63,8 @@ class Oldest {
       this.#after = 0;
       const outcome = (await this.#takeKnown()) ?? (await this.#takeForeign());
       if (typeof outcome !== "number") return outcome;
-      if (outcome === 0) return null; // else others were quicker, which says nothing of what came meanwhile
+      // One may have been written before the last foreign key went. If others were quicker, that says nothing of what came meanwhile.
+      if (outcome === 0) return this.#takeKnown();
     }
   }
 
@@ -90,7 +87,7 @@ class Oldest {
   async #takeForeign(): Promise<Taken | number> {
     let rivals = 0;
     for (const pattern of this.#patterns) {
-      for await (const batch of scanSteps(this.#place.link, pattern, this.#deadline)) {
+      for await (const batch of scanSteps(this.#place.link, pattern)) {
         const outcome = await this.#takeOneOf(batch);
         if (typeof outcome !== "number") return outcome;
         rivals += outcome;
@@ -116,18 +113,12 @@ class Oldest {
     const { link, layout } = this.#place;
     const range = [layout.firsts, `(${this.#after}`, "+inf", "withscores", "limit", 0, most] as const;
     const list = (connection: Connection) => connection.call("zrangebyscore", ...range);
-    return asPairs(await link.run("read", list, this.#deadline));
+    return asPairs(await link.run("read", list));
   }
 
   /** The first of these that may be taken; else how many are gone, or are others now. */
   async #attempt(keys: readonly string[], wanted: Wanted): Promise<Taken | number> {
-    const run = {
-      effect: "write",
-      agent: this.#agent,
-      keys,
-      args: [wanted],
-      deadline: this.#deadline,
-    } as const;
+    const run = { effect: "write", agent: this.#agent, keys, args: [wanted] } as const;
     const reply = await this.#place.scripts.book(TAKE, run);
     return typeof reply === "number" ? reply : toTaken(asList(reply));
   }

@@ -37,7 +37,10 @@ export class Waiter {
       channelArguments: [turnOf(place.layout, token)],
       patternArguments: [],
       restart: () => {},
-      receive: (_pattern, _channel, payload) => this.#hear(payload.length === 0 ? 0 : Number(payload)),
+      receive: (_pattern, _channel, payload) => {
+        const ms = Number(payload); // none: 0
+        if (Number.isFinite(ms)) this.#hear(ms);
+      },
     };
   }
 

@@ -1,5 +1,5 @@
 import type { Blackboard } from "../../blackboard.ts";
-import { BlackboardError, usageError } from "../../core/errors.ts";
+import { usageError } from "../../core/errors.ts";
 import type { Command } from "../command.ts";
 import { IF_VALUE_OPTIONS, ifValueOf, refusedCondition } from "../conditions.ts";
 
@@ -39,7 +39,6 @@ export const del: Command = {
 /** @throws BlackboardError `conflict` */
 async function deleteIf(board: Blackboard, key: string, value: Uint8Array): Promise<number> {
   const result = await board.deleteIf(key, value);
-  if (result.done) return 1;
-  if (result.isAbsent) throw new BlackboardError("conflict", "not deleted: there is no such key");
-  throw refusedCondition("not deleted", result);
+  if (!result.done) throw refusedCondition("not deleted", result);
+  return 1;
 }

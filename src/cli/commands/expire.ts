@@ -9,7 +9,7 @@ export const expire: Command = {
   summary: "give a key a time to live",
   promise:
     "The key will be gone after the duration, counted from now. Prints nothing. An absent key exits 1. " +
-    "With a condition it is done only if the condition holds at that very moment; else it exits 5 and names the present value's author on stderr.",
+    "With a condition it is done only if the condition holds at that very moment; else, also if the key is absent, it exits 5 and names the present value's author on stderr.",
   args: [
     { usage: "<key>", about: "the key" },
     { usage: "<duration>", about: "250ms, 90s, 5m, 1h30m, 2d; a bare number is seconds" },
@@ -32,16 +32,14 @@ export const expire: Command = {
     const ttlMs = parseDuration("duration", given.arg("duration"));
     const value = await ifValueOf(given, context.input);
     const board = await context.board();
-    const isThere =
-      value === undefined ? await board.expire(key, ttlMs) : await expireIf(board, key, value, ttlMs);
-    if (!isThere) return { exit: "absent" };
+    if (value !== undefined) await expireIf(board, key, value, ttlMs);
+    else if (!(await board.expire(key, ttlMs))) return { exit: "absent" };
     return { rows: [{ cells: [], json: { ...jsonName("key", key), ttl_ms: ttlMs }, end: "" }] };
   },
 };
 
-/** False if the key is absent. @throws BlackboardError `conflict` */
-async function expireIf(board: Blackboard, key: string, value: Uint8Array, ttlMs: number): Promise<boolean> {
+/** @throws BlackboardError `conflict`; also if the key is absent: whoever renews a lease has lost it either way */
+async function expireIf(board: Blackboard, key: string, value: Uint8Array, ttlMs: number): Promise<void> {
   const result = await board.expireIf(key, value, ttlMs);
-  if (result.done || result.isAbsent) return result.done;
-  throw refusedCondition("not changed", result);
+  if (!result.done) throw refusedCondition("not changed", result);
 }

@@ -1,3 +1,4 @@
+import { usageError } from "../../core/errors.ts";
 import type { Command } from "../command.ts";
 import { notHeld, TOKEN_OPTION, tokenOf } from "../locking/token.ts";
 
@@ -5,7 +6,7 @@ export const lockRefresh: Command = {
   name: "lock refresh",
   summary: "begin a lock's time to live anew",
   promise:
-    "The lock that the token holds stands for its time to live again, counted from now. Prints nothing. If the token does not hold the lock (any more), it exits 5.",
+    "The lock that the token holds stands for its time to live again, counted from now. Prints nothing. If the token does not hold the lock (any more), it exits 5. What lock run holds it renews itself: inside it there is no other --ttl.",
   args: [{ usage: "<name>", about: "the lock" }],
   options: [TOKEN_OPTION, { flags: "--ttl <duration>", about: "another time to live; default: what it had" }],
   examples: [
@@ -25,6 +26,9 @@ export const lockRefresh: Command = {
     const name = given.arg("name");
     const token = tokenOf(context, given);
     const ttlMs = given.duration("ttl") ?? null;
+    const env = context.environment();
+    if (ttlMs !== null && env.TIMMY_BB_LOCK === name && env.TIMMY_BB_LOCK_TOKEN === token)
+      throw usageError(`the lock ${name} is renewed by the lock run around this, with its own --ttl`);
     const board = await context.board();
     const refreshed = await board.locks.refresh(name, token, ttlMs);
     if (refreshed === null) throw notHeld(name);

@@ -19,7 +19,7 @@ export const set: Command = {
   promise:
     "Writes the value and prints nothing. Without VALUE, or with -, the value is standard input, byte for byte. " +
     "With a condition it is written only if the condition holds at that very moment; else it exits 5 and names the present value's author on stderr. " +
-    "With --lock and --fence it is written only if nobody has been granted the lock since that number; else it exits 5 and names who has. With both, both must hold.",
+    "With --lock and --fence it is written only while the grant with that number stands, or after it until the lock is granted again; else it exits 5 and names who was granted it last. With both, both must hold.",
   args: [
     { usage: "<key>", about: "the key" },
     { usage: "[value]", about: "the value; - or none: standard input" },
