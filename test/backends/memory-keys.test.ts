@@ -207,6 +207,26 @@ describe("what is done only if a key has a value", () => {
     expect(kindsOf(path, "t:k")).toEqual(["set", "del"]);
   });
 
+  test("does not read a value of another length", async () => {
+    const backend = await open(newPath());
+    const value = Buffer.alloc(32 * 1024 * 1024, "v");
+    await backend.set("t:k", value, plain());
+    const quickest = async (other: Buffer) => {
+      const took: number[] = [];
+      for (let round = 0; round < 5; round++) {
+        const begun = performance.now();
+        expect(await backend.delIf("t:k", other, "me")).toMatchObject({ done: false });
+        took.push(performance.now() - begun);
+      }
+      return Math.min(...took);
+    };
+    const same = await quickest(Buffer.alloc(value.length, "w"));
+    expect(await quickest(Buffer.from("w"))).toBeLessThan(same / 4);
+    expect(await backend.delIf("t:k", Buffer.alloc(0), "me")).toMatchObject({ done: false });
+    await backend.set("t:empty", Buffer.alloc(0), plain());
+    expect(await backend.delIf("t:empty", Buffer.alloc(0), "me")).toEqual({ done: true });
+  });
+
   test("is not done to a key whose time is up, which is logged as expired", async () => {
     const path = newPath();
     const backend = await open(path);

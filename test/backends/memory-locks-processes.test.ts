@@ -139,6 +139,22 @@ test("a stopped process loses its place after a while, comes back at the end of 
   expect(leftIn(path)).toEqual(NOTHING);
 });
 
+test("a stopped process keeps who only tries from what is free for a while, and not for ever", async () => {
+  const path = newPath();
+  const backend = await open(path);
+  await hold(backend, "me");
+  const [stopped] = (await waitersInLine(path, "a")) as [Started];
+  stopped.process.kill("SIGSTOP");
+  const released = performance.now();
+  await backend.releaseLock("l", "me");
+  await until("it is had", () => backend.tryLock("l", request("hasty")));
+  expect(performance.now() - released).toBeGreaterThanOrEqual(TURN_MS - 10);
+  stopped.process.kill("SIGCONT");
+  await until("it stands in line again", () => tokensIn(path).length === 1);
+  expect(await backend.releaseLock("l", "hasty")).toBe(true);
+  await succeed([stopped]);
+});
+
 test("two that do not come are passed over one after the other, also a dead one in another place, of which that cannot be told", async () => {
   const path = newPath();
   const backend = await open(path);

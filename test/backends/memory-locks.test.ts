@@ -283,6 +283,35 @@ describe("what is known of locks", () => {
     expect((await backend.status()).stores[0]?.locks).toBe(2);
   });
 
+  test("is told soon, however many are held, or were once", async () => {
+    const path = newPath();
+    const backend = await open(path);
+    await hold(backend, "a");
+    query(
+      path,
+      `WITH RECURSIVE n (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM n WHERE n < 200000)
+        INSERT INTO locks SELECT n, 't', 'n' || n, n, 'me', 9e15 FROM n`,
+    );
+    const soon = `INSERT INTO holders SELECT id, 'x', fence, 1000, 1, ?, 'me', 'here', 1 FROM locks WHERE id BETWEEN ? AND ?`;
+    query(path, soon, Date.now() + 60_000, 100, 8099);
+    query(path, soon, 0, 8100, 200_000);
+    const quickest = async (ask: () => Promise<unknown>) => {
+      const took: number[] = [];
+      for (let round = 0; round < 3; round++) {
+        const begun = performance.now();
+        await ask();
+        took.push(performance.now() - begun);
+      }
+      return Math.min(...took);
+    };
+    expect(await backend.locks(null)).toHaveLength(8001);
+    expect(await quickest(() => backend.locks(null))).toBeLessThan(250);
+    expect(await quickest(() => backend.locks("n150000"))).toBeLessThan(3);
+    query(path, "UPDATE holders SET expires_at = 0");
+    expect(await backend.locks(null)).toEqual([]);
+    expect(await quickest(() => backend.locks(null))).toBeLessThan(5);
+  });
+
   test("is forgotten some time after the last grant", async () => {
     const path = newPath();
     const backend = await open(path);

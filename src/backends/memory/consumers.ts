@@ -58,7 +58,7 @@ export class Consumers {
     let worker: MemoryWorker;
     const fail = (error: unknown) => worker.fail(error);
     const companion = "keys" in selection ? this.#expiries.watch(fail) : null;
-    const waker = new Waker(this.#board.db.path, companion);
+    const waker = new Waker(this.#board.db.path, { companion });
     try {
       const joined = this.#board.db.write(() => this.#join(name, selection, options));
       const { onState } = options;

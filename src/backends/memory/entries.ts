@@ -16,6 +16,8 @@ const EXISTS = `SELECT 1 FROM entries WHERE ${LIVE}`;
 const FACTS = `SELECT expires_at, author, last, length(value) AS size FROM entries WHERE ${LIVE}`;
 const READING = `SELECT expires_at, author, last, length(value) AS size,
   CASE WHEN length(value) <= ?3 THEN value END AS value FROM entries WHERE ${LIVE}`;
+/** Its length is known without reading it. */
+const SAME_SIZE = "SELECT CASE WHEN length(value) = ?2 THEN value END AS value FROM entries WHERE name = ?1";
 const EXPIRY = `SELECT expires_at FROM entries WHERE ${LIVE}`;
 const SET_EXPIRY = `UPDATE entries SET expires_at = ?3 WHERE ${LIVE}`;
 const HEAD = "SELECT expires_at, author, board, last FROM entries WHERE name = ?";
@@ -158,7 +160,7 @@ export class Entries {
     if (condition === null) return true;
     if (condition.if === "absent") return present === undefined;
     if (present === undefined) return false;
-    return condition.if === "present" || this.#value(name).equals(condition.value);
+    return condition.if === "present" || this.#hasValue(name, condition.value);
   }
 
   #delete(name: Buffer, options: DelOptions, now: number): boolean {
@@ -187,6 +189,11 @@ export class Entries {
     throw new BlackboardError("conflict", "the value is not a 64-bit integer", {
       hint: "incr works on decimal integers without blanks or leading zeros",
     });
+  }
+
+  #hasValue(name: Buffer, value: Bytes): boolean {
+    const row = this.#board.db.one(SAME_SIZE, name, value.length);
+    return orNull(row, "value", bytesIn)?.equals(value) ?? false;
   }
 
   /** The value of a key that is known to be there. */

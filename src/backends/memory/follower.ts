@@ -98,7 +98,7 @@ export class MemoryFollower implements Follower<Entry | Gap> {
   /** The watch comes before the row: from then on nothing can go unnoticed. */
   #beginLive(): void {
     const companion = this.#isOfKeys ? this.#around.expiries.watch(this.#fail) : null;
-    const waker = new Waker(this.#db.path, companion);
+    const waker = new Waker(this.#db.path, { companion });
     try {
       const { selection, onState } = this.#wanted;
       const told = { onState, onFailure: this.#fail };

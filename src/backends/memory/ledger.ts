@@ -1,8 +1,8 @@
 /** The locks of a board as its file keeps them: who holds, who waits, who was granted a lock last. All of it runs inside a transaction. */
-import { type Grant, LOCK_MEMORY_MS, type LockRequest } from "../../core/lock.ts";
+import { type Grant, LOCK_MEMORY_MS, type LockRequest, TURN_MS } from "../../core/lock.ts";
 import type { Board } from "./board.ts";
 import { numberIn, orNull, type Row, textIn } from "./cells.ts";
-import { isRunning, thisProcess } from "./liveness.ts";
+import { isOfOtherBoot, isRunning, thisProcess } from "./liveness.ts";
 import { drawNumber } from "./log.ts";
 
 /** The most locks that are forgotten at once. */
@@ -30,11 +30,19 @@ const STATE = `SELECT id,
   (SELECT id FROM line WHERE lock = locks.id AND token = ?4) AS place,
   EXISTS (SELECT 1 FROM holders WHERE lock = locks.id AND token = ?4 AND expires_at > ?3) AS is_mine
   FROM locks WHERE board = ?1 AND name = ?2`;
-const IN_FRONT = "SELECT id, slots, pid, started, scene FROM line WHERE lock = ? AND id < ? ORDER BY id";
+const IN_FRONT =
+  "SELECT id, slots, pid, started, scene, told FROM line WHERE lock = ? AND id < ? ORDER BY id";
+const HELD = "SELECT count(*) AS held FROM holders WHERE lock = ? AND expires_at > ?";
 const STAND = `INSERT INTO line (lock, token, slots, pid, started, scene) VALUES (?, ?, ?, ?, ?, ?)
   ON CONFLICT (lock, token) DO NOTHING`;
 const LEAVE = "DELETE FROM line WHERE lock = ? AND token = ?";
 const PASS = "DELETE FROM line WHERE id = ?";
+const TELL = "UPDATE line SET told = ?2 WHERE id = ?1 AND (told IS NULL OR told > ?2)";
+const UNTELL = "UPDATE line SET told = NULL WHERE lock = ? AND id > ? AND told IS NOT NULL";
+const TELL_AGAIN = "UPDATE line SET told = ?2 WHERE lock = ?1 AND told IS NOT NULL";
+/** In front of everybody, and behind. */
+const FIRST = 0;
+const LAST = Number.MAX_SAFE_INTEGER;
 
 /** A grant, but for what only its asker knows. */
 export type Granted = Omit<Grant, "askedAt">;
@@ -44,10 +52,10 @@ export interface Standing {
   /** Whether a slot is free that nobody in front is to have, or it holds one already. */
   readonly isNext: boolean;
   readonly isInLine: boolean;
-  /** Who stands in front, lives as far as is known, and could take a slot: the first of them. */
-  readonly idle: number | null;
-  /** When the first of the holders' times is up, in milliseconds since the epoch; `Infinity`: nobody holds it. */
-  readonly freeAt: number;
+  /** Whether it is the turn of somebody in front, and that is not noted yet: `claim` does. */
+  readonly isUnnoted: boolean;
+  /** When a holder's time is up, or the turn of somebody in front, in milliseconds since the epoch; `Infinity`: nothing is known to come. */
+  readonly changesAt: number;
 }
 
 /** The same, and who in front does not count. */
@@ -58,8 +66,8 @@ interface Review extends Standing {
 const FREE: Review = {
   isNext: true,
   isInLine: false,
-  idle: null,
-  freeAt: Number.POSITIVE_INFINITY,
+  isUnnoted: false,
+  changesAt: Number.POSITIVE_INFINITY,
   gone: [],
 };
 
@@ -72,19 +80,23 @@ export class Ledger {
 
   /** Only reads. */
   standing(name: string, request: LockRequest, now: number): Standing {
-    return this.#review(name, request, now, null);
+    return this.#review(name, request, now);
   }
 
-  /**
-   * Grants a slot if it is the asker's turn, once more if it holds one already.
-   * @param passed its place in the line does not count: it could have taken a slot, and did not
-   */
-  claim(name: string, request: LockRequest, passed: number | null, now: number): Granted | null {
+  /** Grants a slot if it is the asker's turn, once more if it holds one already. */
+  claim(name: string, request: LockRequest, now: number): Granted | null {
     const held = this.renew(name, request.token, request.ttlMs, now);
     if (held !== null) return held;
-    const { isNext, gone } = this.#review(name, request, now, passed);
+    const { isNext, isUnnoted, gone } = this.#review(name, request, now);
     for (const place of gone) this.#board.db.run(PASS, place);
-    return isNext ? this.#grant(name, request, now) : null;
+    const granted = isNext ? this.#grant(name, request, now) : null;
+    if (granted !== null || isUnnoted) this.#noteTurns(name, now);
+    return granted;
+  }
+
+  /** Nobody could write for a while: whose turn it was then has it from now on. */
+  beginTurnsAnew(name: string, now: number): void {
+    this.#board.db.run(TELL_AGAIN, this.#find(name), now);
   }
 
   /** Joins the end of the line, unless it stands there already or nothing is known of the lock: then it is free. */
@@ -111,7 +123,9 @@ export class Ledger {
     const lock = this.#find(name);
     if (lock === null) return false;
     this.#board.db.run(LEAVE, lock, token);
-    return this.#board.db.run(GIVE_BACK, lock, token, now) > 0;
+    const wasHeld = this.#board.db.run(GIVE_BACK, lock, token, now) > 0;
+    this.#noteTurns(name, now);
+    return wasHeld;
   }
 
   #find(name: string): number | null {
@@ -133,18 +147,37 @@ export class Ledger {
     return { fence, expiresAt, ttlMs: ttl };
   }
 
-  #review(name: string, { token, slots }: LockRequest, now: number, passed: number | null): Review {
+  /** Also that it is not the turn of those any more whom somebody has forestalled that was passed over. */
+  #noteTurns(name: string, now: number): void {
+    const { db } = this.#board;
+    const lock = this.#find(name);
+    const line = db.all(IN_FRONT, lock, LAST);
+    if (line.length === 0) return;
+    const { ready } = walk(line, numberIn(db.one(HELD, lock, now), "held"), now);
+    const places = ready.map((row) => numberIn(row, "id"));
+    for (const place of places) db.run(TELL, place, now);
+    db.run(UNTELL, lock, places.at(-1) ?? FIRST);
+  }
+
+  #review(name: string, { token, slots }: LockRequest, now: number): Review {
     const row = this.#board.db.get(STATE, this.#board.prefix, name, now, token);
     if (row === undefined) return FREE;
     const held = numberIn(row, "held");
     const place = orNull(row, "place", numberIn);
     const freeAt = orNull(row, "free_at", numberIn) ?? Number.POSITIVE_INFINITY;
-    const facts = { isInLine: place !== null, freeAt };
-    if (numberIn(row, "is_mine") === 1) return { ...facts, isNext: true, idle: null, gone: [] };
-    if (held >= slots) return { ...facts, isNext: false, idle: null, gone: [] }; // whoever is in front
-    const front = this.#board.db.all(IN_FRONT, numberIn(row, "id"), place ?? Number.MAX_SAFE_INTEGER);
-    const { idle, gone, taken } = walk(front, held, passed);
-    return { ...facts, idle, gone, isNext: taken < slots };
+    const facts = { isInLine: place !== null, isUnnoted: false, changesAt: freeAt, gone: [] };
+    if (numberIn(row, "is_mine") === 1) return { ...facts, isNext: true };
+    if (held >= slots) return { ...facts, isNext: false }; // whoever is in front
+    const front = this.#board.db.all(IN_FRONT, numberIn(row, "id"), place ?? LAST);
+    const { ready, gone, taken } = walk(front, held, now);
+    const ends = ready.map((other) => turnEndOf(other, now));
+    return {
+      isNext: taken < slots,
+      isInLine: place !== null,
+      isUnnoted: ends.includes(null),
+      changesAt: Math.min(freeAt, ...ends.map((end) => end ?? Number.POSITIVE_INFINITY)),
+      gone,
+    };
   }
 
   #forget(now: number): void {
@@ -157,30 +190,39 @@ export class Ledger {
 /**
  * Along those in front: each reserves a slot, as far as its own `slots` allow; behind the first that has to wait itself everybody waits. What
  * is reserved for one who allows fewer must not be spoilt by one behind who would allow more.
- * @returns how many slots are taken or reserved
+ * @returns whose turn it is, who is not to be waited for, and how many slots are taken or reserved
  */
-function walk(front: readonly Row[], held: number, passed: number | null) {
+function walk(front: readonly Row[], held: number, now: number) {
   const gone: number[] = [];
-  let idle: number | null = null;
+  const ready: Row[] = [];
   let taken = held;
   let fewest = Number.POSITIVE_INFINITY;
   for (const row of front) {
-    const id = numberIn(row, "id");
     const slots = Math.min(fewest, numberIn(row, "slots"));
     const canTake = taken < slots;
-    if (isGone(row) || (canTake && id === passed)) gone.push(id);
-    else if (!canTake) return { idle, gone, taken: Number.POSITIVE_INFINITY };
+    if (isGone(row) || (canTake && isOver(turnEndOf(row, now), now))) gone.push(numberIn(row, "id"));
+    else if (!canTake) return { ready, gone, taken: Number.POSITIVE_INFINITY };
     else {
       taken++;
       fewest = slots;
-      idle ??= id;
+      ready.push(row);
     }
   }
-  return { idle, gone, taken: taken < fewest ? taken : Number.POSITIVE_INFINITY };
+  return { ready, gone, taken: taken < fewest ? taken : Number.POSITIVE_INFINITY };
 }
 
-/** Whoever waits in another place, where it cannot be told, counts until it is its turn. */
+/** `null`: it has not begun, or the clock was put back since. */
+function turnEndOf(row: Row, now: number): number | null {
+  const told = orNull(row, "told", numberIn);
+  return told === null || told > now ? null : told + TURN_MS;
+}
+
+function isOver(end: number | null, now: number): boolean {
+  return end !== null && end <= now;
+}
+
+/** Whoever waits in another place, where it cannot be told, counts until its turn is over. */
 export function isGone(row: Row): boolean {
   const owner = { pid: numberIn(row, "pid"), started: textIn(row, "started"), scene: textIn(row, "scene") };
-  return isRunning(owner) === false;
+  return isOfOtherBoot(owner.scene) || isRunning(owner) === false;
 }

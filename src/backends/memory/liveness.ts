@@ -23,6 +23,8 @@ export interface Owner {
  */
 const BELIEVED_MS = 20;
 const REMEMBERED = 1000;
+/** What the scene of a process on Linux begins with. */
+const BOOT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?= )/;
 
 let known: Owner | null = null;
 /** The last look at each process id. */
@@ -43,6 +45,12 @@ export function isRunning(owner: Owner): boolean | undefined {
   if (owner.pid === self.pid) return owner.started === self.started;
   if (!canBeSignalled(owner.pid)) return false;
   return self.started === "" ? undefined : startedAt(owner.pid) === owner.started;
+}
+
+/** Whether a place was there before this machine was started: all its processes are dead, if the file has never left the machine. */
+export function isOfOtherBoot(scene: string): boolean {
+  const [theirs, ours] = [scene, thisProcess().scene].map((text) => BOOT.exec(text)?.[0]);
+  return theirs !== undefined && ours !== undefined && theirs !== ours;
 }
 
 /** When the process with this id started, `null` if it is dead. */

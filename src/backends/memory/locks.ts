@@ -6,11 +6,18 @@ import { isGone, Ledger } from "./ledger.ts";
 import { untilFree } from "./lockout.ts";
 import { Waiting } from "./waiting.ts";
 
-const OF_BOARD = "FROM locks JOIN %s ON lock = locks.id WHERE board = ?1 AND (?2 IS NULL OR name = ?2)";
-const HOLDERS = `SELECT name, holders.* ${OF_BOARD.replace("%s", "holders")} AND expires_at > ?3 ORDER BY holders.fence`;
-const LINE = `SELECT name, pid, started, scene ${OF_BOARD.replace("%s", "line")}`;
-const HELD = `SELECT count(DISTINCT lock) AS count FROM locks JOIN holders ON lock = locks.id
+/*
+ * `CROSS`: in this order (https://sqlite.org/lang_select.html). Of all the locks that are remembered few are held or waited for. Without
+ * `INDEXED BY` all of `holders` is read to count them.
+ */
+const STANDING = `FROM holders INDEXED BY holders_by_expiry CROSS JOIN locks ON locks.id = lock
   WHERE board = ? AND expires_at > ?`;
+const HOLDERS = `SELECT name, holders.* ${STANDING} ORDER BY holders.fence`;
+const LINE = "SELECT name, pid, started, scene FROM line CROSS JOIN locks ON locks.id = lock WHERE board = ?";
+const COUNT = `SELECT count(DISTINCT lock) AS count ${STANDING}`;
+const LOCK = "FROM locks CROSS JOIN %s ON lock = locks.id WHERE board = ? AND name = ?";
+const HOLDERS_OF_ONE = `SELECT name, holders.* ${LOCK.replace("%s", "holders")} AND expires_at > ? ORDER BY holders.fence`;
+const LINE_OF_ONE = `SELECT name, pid, started, scene ${LOCK.replace("%s", "line")}`;
 
 export class Locks {
   readonly #board: Board;
@@ -24,7 +31,7 @@ export class Locks {
 
   try(lock: string, request: LockRequest): Grant | null {
     const askedAt = performance.now();
-    const granted = this.#board.db.durably(() => this.#ledger.claim(lock, request, null, Date.now()));
+    const granted = this.#board.db.durably(() => this.#ledger.claim(lock, request, Date.now()));
     return granted && { ...granted, askedAt };
   }
 
@@ -51,16 +58,12 @@ export class Locks {
   list(lock: string | null): readonly LockFacts[] {
     const { db, prefix } = this.#board;
     const now = Date.now();
-    const { holders, line } = db.snapshot(() => ({
-      holders: db.all(HOLDERS, prefix, lock, now),
-      line: db.all(LINE, prefix, lock).filter((row) => !isGone(row)),
-    }));
-    const names = new Set([...holders, ...line].map((row) => textIn(row, "name")));
-    return [...names].map((name) => {
-      const isOfIt = (row: Row) => textIn(row, "name") === name;
-      const held = holders.filter(isOfIt).map((row) => holderIn(row, now));
-      return { lock: name, holders: held, waiting: line.filter(isOfIt).length };
+    const { holders, line } = db.snapshot(() => {
+      if (lock === null) return { holders: db.all(HOLDERS, prefix, now), line: db.all(LINE, prefix) };
+      const one = [prefix, lock] as const;
+      return { holders: db.all(HOLDERS_OF_ONE, ...one, now), line: db.all(LINE_OF_ONE, ...one) };
     });
+    return factsIn(holders, line, now);
   }
 
   /** Who waits is answered, and has left the line. */
@@ -72,7 +75,28 @@ export class Locks {
 
 /** How many locks of the board are held. */
 export function countLocks({ db, prefix }: Board): number {
-  return numberIn(db.one(HELD, prefix, Date.now()), "count");
+  return numberIn(db.one(COUNT, prefix, Date.now()), "count");
+}
+
+function factsIn(holders: readonly Row[], line: readonly Row[], now: number): readonly LockFacts[] {
+  const held = byName(holders);
+  const waiting = byName(line.filter((row) => !isGone(row)));
+  return [...new Set([...held.keys(), ...waiting.keys()])].map((lock) => ({
+    lock,
+    holders: (held.get(lock) ?? []).map((row) => holderIn(row, now)),
+    waiting: waiting.get(lock)?.length ?? 0,
+  }));
+}
+
+function byName(rows: readonly Row[]): ReadonlyMap<string, readonly Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const name = textIn(row, "name");
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [row]);
+    else group.push(row);
+  }
+  return groups;
 }
 
 function holderIn(row: Row, now: number): Holder {

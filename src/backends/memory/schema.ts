@@ -29,7 +29,8 @@ const APPLICATION_ID = 0x74626231;
  * locks: `fence` is the number of the newest grant and `owner` who got it; after `forget_at` nothing of it is known any more.
  * holders: grants that stand, and those whose time is up (given back: `expires_at` = 0) until the lock is granted again: as long as the row is
  *   there, its fence stands. `since` is when it was granted.
- * line: who waits for a lock, in the order of their ids. The process is the one that waits.
+ * line: who waits for a lock, in the order of their ids. The process is the one that waits. `told` is when its turn began, as far as it was
+ *   noticed: a slot is free for it. NULL as long as none is.
  * AUTOINCREMENT where ids are remembered across transactions and must never come back as something else.
  */
 const VERSION_1 = `
@@ -135,6 +136,7 @@ CREATE TABLE holders (
   pid INTEGER NOT NULL,
   PRIMARY KEY (lock, token)
 ) WITHOUT ROWID;
+CREATE INDEX holders_by_expiry ON holders (expires_at);
 CREATE TABLE line (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   lock INTEGER NOT NULL,
@@ -143,6 +145,7 @@ CREATE TABLE line (
   pid INTEGER NOT NULL,
   started TEXT NOT NULL,
   scene TEXT NOT NULL,
+  told INTEGER,
   UNIQUE (lock, token)
 );
 `;

@@ -4,12 +4,15 @@
  */
 import { setAlarm } from "../../core/alarm.ts";
 import { BlackboardError } from "../../core/errors.ts";
-import { type Grant, type LockPatience, type LockRequest, TURN_MS } from "../../core/lock.ts";
+import type { Grant, LockPatience, LockRequest } from "../../core/lock.ts";
 import type { Database } from "./database.ts";
 import { isLocked } from "./faults.ts";
 import type { Ledger, Standing } from "./ledger.ts";
 import { Lockout, RETRY_MS, untilFree } from "./lockout.ts";
 import { Waker } from "./waker.ts";
+
+/** How often it is looked while the file changes all the time, in milliseconds: each look of each who waits holds up who writes. */
+const BUSY_POLL_MS = 20;
 
 /** What is waited for. */
 interface Wanted {
@@ -25,9 +28,6 @@ export class Waiting {
   readonly #lockout: Lockout;
   readonly #waker: Waker;
   #isStopped = false;
-  /** Who in front could take a slot and has not, and since when, by the process's clock. */
-  #idle: number | null = null;
-  #idleSince = 0;
 
   /** The watch begins before the first look: nothing can go unnoticed. */
   constructor(db: Database, ledger: Ledger, wanted: Wanted) {
@@ -35,7 +35,7 @@ export class Waiting {
     this.#ledger = ledger;
     this.#wanted = wanted;
     this.#lockout = new Lockout(db, wanted.patience.onState);
-    this.#waker = new Waker(db.path);
+    this.#waker = new Waker(db.path, { busyPollMs: BUSY_POLL_MS });
   }
 
   /** `null`: it was aborted or stopped before. */
@@ -65,32 +65,34 @@ export class Waiting {
   /** A grant; or `null` if it has to look again; or how long there is nothing to do unless the file changes, in milliseconds. */
   #step(): Grant | null | number {
     try {
+      if (this.#lockout.isMet) this.#comeBack();
       const standing = this.#look();
-      const passed = this.#restMs() <= 0 ? this.#idle : null;
-      if (standing.isNext || passed !== null) return this.#claim(passed);
+      if (standing.isNext || standing.isUnnoted) return this.#claim();
       if (!standing.isInLine) return this.#stand();
-      if (this.#lockout.isMet) this.#lockout.attemptBriefly(() => this.#db.write(() => {})); // finds out whether it is over
-      return Math.min(standing.freeAt - Date.now(), this.#restMs());
+      return standing.changesAt - Date.now();
     } catch (error) {
       if (!isLocked(error)) throw error;
-      this.#idleSince = performance.now(); // who is first could not write either
       return RETRY_MS;
     }
   }
 
-  #look(): Standing {
-    const { lock, request } = this.#wanted;
-    const standing = this.#db.read(() => this.#ledger.standing(lock, request, Date.now()));
-    if (standing.idle !== this.#idle) this.#idleSince = performance.now();
-    this.#idle = standing.idle;
-    return standing;
+  /** Finds out whether the file is still locked. If it is not: who is first could not write either. */
+  #comeBack(): void {
+    const { lock } = this.#wanted;
+    const begin = () => this.#ledger.beginTurnsAnew(lock, Date.now());
+    this.#lockout.attemptBriefly(() => this.#db.write(begin));
   }
 
-  #claim(passed: number | null): Grant | null {
+  #look(): Standing {
+    const { lock, request } = this.#wanted;
+    return this.#db.read(() => this.#ledger.standing(lock, request, Date.now()));
+  }
+
+  #claim(): Grant | null {
     const { lock, request } = this.#wanted;
     return this.#lockout.attemptBriefly(() => {
       const askedAt = performance.now();
-      const granted = this.#db.durably(() => this.#ledger.claim(lock, request, passed, Date.now()));
+      const granted = this.#db.durably(() => this.#ledger.claim(lock, request, Date.now()));
       return granted && { ...granted, askedAt };
     });
   }
@@ -99,11 +101,6 @@ export class Waiting {
     const { lock, request } = this.#wanted;
     this.#lockout.attemptBriefly(() => this.#db.write(() => this.#ledger.stand(lock, request)));
     return null;
-  }
-
-  /** How long whoever is first may still leave a slot untaken. */
-  #restMs(): number {
-    return this.#idle === null ? Number.POSITIVE_INFINITY : this.#idleSince + TURN_MS - performance.now();
   }
 
   async #wait(ms: number): Promise<void> {
