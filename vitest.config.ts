@@ -8,7 +8,7 @@ const INVENTORY = "test/conformance/inventory.test.ts";
 
 const shared = {
   pool: "forks",
-  maxWorkers: 3, // more than cores: a third of the time a test waits for a process or a server
+  maxWorkers: 4, // more than cores: a third of the time a test waits for a process or a server
   testTimeout: process.env.SOAK ? 600_000 : 60_000,
   hookTimeout: 30_000,
   retry: 0,
