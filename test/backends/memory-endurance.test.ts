@@ -132,7 +132,7 @@ describe("followers", () => {
     "one that gets very many messages does not grow",
     async () => {
       const path = newPath();
-      const messages = scaled(50_000, 1_000_000);
+      const messages = scaled(25_000, 1_000_000);
       const all = keeping(messages); // else a publisher that is 100,000 ahead leaves a gap
       const child = inProcess(path, COUNT(messages), all);
       await isReady(child);
@@ -147,7 +147,7 @@ describe("followers", () => {
 
 describe("publishers that are killed", () => {
   const WRITERS = 4;
-  const EACH = scaled(2500, 25_000);
+  const EACH = scaled(1500, 25_000);
 
   /** Publishes from a number on, and is killed after a while; which numbers were acknowledged. */
   async function live(path: string, name: string, from: number): Promise<number[]> {

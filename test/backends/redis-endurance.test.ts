@@ -177,7 +177,7 @@ test("memory is flat over many messages", async () => {
   const server = await start();
   const store = await openBoard(server.url, KEEPING_ALL);
   const following = await follow(store, CHANNEL);
-  const count = scaled(50_000, 1_000_000);
+  const count = scaled(25_000, 1_000_000);
   const sending = sendLines(server, `seq ${count}`);
   let growth = (): number => Infinity;
   let at = 0;

@@ -16,7 +16,7 @@ import { until } from "../helpers/until.ts";
 import { Workplace } from "../helpers/workplace.ts";
 
 const WRITERS = 5;
-const EACH = scaled(600, 20_000);
+const EACH = scaled(400, 20_000);
 const KEYS = 100;
 /** All of it, in different words. */
 const WATCHED = [["*"], ["key:*", "end"], ["key:?", "key:??", "key:1*", "e?d"]];

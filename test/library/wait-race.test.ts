@@ -4,9 +4,10 @@ import { withServer } from "../helpers/file-server.ts";
 import { LIBRARY } from "../helpers/library.ts";
 import { killProcesses, start } from "../helpers/processes.ts";
 import type { RedisServer } from "../helpers/redis-server.ts";
+import { scaled } from "../helpers/scale.ts";
 import { Workplace } from "../helpers/workplace.ts";
 
-const ROUNDS = 2000;
+const ROUNDS = scaled(1000, 2000);
 /** Sets one key after the other, with random pauses of a few hundred microseconds, and none ahead of what is waited for. */
 const WRITER = `
 const { openBlackboard } = await import(process.argv[1]);

@@ -9,7 +9,7 @@ import type { Target } from "../target.ts";
 import { writerOf } from "../writing.ts";
 
 /** Where a round is no process; `test/library/wait-race.test.ts` does as many as the promise speaks of, with another process. */
-const ROUNDS = scaled(300, 2000);
+const ROUNDS = scaled(150, 2000);
 const ROUNDS_OF_COMMANDS = scaled(4, 200);
 const LANES = 16;
 
