@@ -31,6 +31,23 @@ test("goes on from the log where it was: nothing missed, nothing twice, expiries
   expect(states.at(-1)).toMatchObject({ state: "back", recovered: 4 });
 });
 
+test("what was there before it was ready never comes, though its connection is lost at that very moment", async () => {
+  const server = await start();
+  const line = await cuttableLine(server.port);
+  const store = await openBoard(`redis://127.0.0.1:${line.port}`);
+  const writer = await openBoard(server.url);
+  await store.get("timmy:k");
+  for (let round = 0; round < 5; round++) {
+    await set(writer, "before", `${round}`);
+    const { words, close } = await watch(store, { patterns: ["*"] });
+    line.cut();
+    line.mend();
+    await set(writer, "after", `${round}`);
+    expect(await words(1)).toEqual([`set after ${round} me`]);
+    await close();
+  }
+});
+
 test("begins behind an id, with the newest, or with all; alone it ends", async () => {
   const server = await start();
   const store = await openBoard(server.url);

@@ -25,6 +25,8 @@ export interface Place {
   readonly url?: string;
   /** For redis, beside the URL. */
   readonly password?: string;
+  /** For redis by TLS: the PEM file of whom a process trusts. */
+  readonly trusted?: string;
   /** For memory. */
   readonly dataDir?: string;
   /** A config file that sets nothing, so that none is looked for. */

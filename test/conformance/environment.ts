@@ -13,6 +13,7 @@ export function environmentOf(settings: BoardSettings): Record<string, string> {
     TIMMY_BB_TIMEOUT: `${timeoutMs}ms`,
     ...(place.url === undefined ? {} : { TIMMY_BB_URL: place.url }),
     ...(place.password === undefined ? {} : { TIMMY_BB_REDIS_PASSWORD: place.password }),
+    ...(place.trusted === undefined ? {} : { NODE_EXTRA_CA_CERTS: place.trusted }),
     ...(place.dataDir === undefined ? {} : { TIMMY_BB_DATA_DIR: place.dataDir }),
   };
 }

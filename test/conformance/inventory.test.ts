@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { expect, inject, test } from "vitest";
 import type { Note } from "./suite.ts";
 
-const TARGETS = ["memory-cli", "memory-library", "redis-cli", "redis-library"];
+const TARGETS = ["memory-cli", "memory-library", "redis-cli", "redis-library", "redis-tls-library"];
 /** Written out, so that no group can leave by leaving the registry. */
 const REQUIRED = [
   "change-consumers",

@@ -15,8 +15,8 @@ export interface Note {
 }
 
 /** For a test file: all groups on one target. */
-export function runSuite(store: StoreName, form: Form): void {
-  const target = new Target(store, form);
+export function runSuite(store: StoreName, form: Form, { tls = false } = {}): void {
+  const target = new Target(store, form, tls);
   describe(target.name, () => {
     target.install();
     for (const [group, register] of Object.entries(GROUPS)) {

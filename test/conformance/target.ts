@@ -1,5 +1,5 @@
 /**
- * One of the four targets: a store and a way to use it. It makes each test its own place and takes it apart again:
+ * One of the targets: a store and a way to use it. It makes each test its own place and takes it apart again:
  * a fresh prefix on a server of this file's own, or a fresh directory; nothing may be left of either.
  */
 import { writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ import type { Board, BoardSettings, Place } from "./driver.ts";
 import { openLibraryBoard, runProgram } from "./library-driver.ts";
 
 export type Form = "library" | "cli";
-export type TargetName = `${StoreName}-${Form}`;
+export type TargetName = `${StoreName}-${Form}` | `${StoreName}-tls-${Form}`;
 
 /** The database for comparing with a real server; boards are in the others. */
 const SCRATCH_DB = 15;
@@ -31,6 +31,8 @@ const BOARD_FILE = /^board\.db(-wal|-shm|\.unsynced)?$/;
 export class Target {
   readonly store: StoreName;
   readonly form: Form;
+  /** Whether its server is reached by TLS, where the driver is another one. */
+  readonly tls: boolean;
   #server: RedisServer | null = null;
   #scratch: RawRedis | null = null;
   #foreign: RawRedis | null = null;
@@ -39,13 +41,14 @@ export class Target {
   #libraryBoards = new Map<string, Promise<Board>>();
   #count = 0;
 
-  constructor(store: StoreName, form: Form) {
+  constructor(store: StoreName, form: Form, tls: boolean) {
     this.store = store;
     this.form = form;
+    this.tls = tls;
   }
 
   get name(): TargetName {
-    return `${this.store}-${this.form}`;
+    return this.tls ? `${this.store}-tls-${this.form}` : `${this.store}-${this.form}`;
   }
 
   /** Registers the making and taking apart with vitest. */
@@ -159,7 +162,7 @@ export class Target {
   async guardedPlace(password: string): Promise<Place> {
     if (this.store === "memory") return { ...this.place, password };
     await this.scratch.call("acl", "setuser", "guarded", "reset", "on", `>${password}`, "~*", "&*", "+@all");
-    return { ...this.place, url: `${this.#url.replace("redis://", "redis://guarded@")}`, password };
+    return { ...this.place, url: `${this.#url.replace("://", "://guarded@")}`, password };
   }
 
   /** A process that does everything and then has nothing more to do: it must end by itself. */
@@ -192,7 +195,7 @@ export class Target {
   }
 
   async #start(): Promise<void> {
-    this.#server = await RedisServer.start();
+    this.#server = await RedisServer.start({ tls: this.tls });
     this.#foreign = await RawRedis.connect(this.#url);
     this.#scratch = await RawRedis.connect(`${this.#url}/${SCRATCH_DB}`);
   }
@@ -207,10 +210,11 @@ export class Target {
     const home = tempDir("home");
     const config = join(tempDir("config"), "config.yaml");
     writeFileSync(config, "blackboard:\n  enabled: true\n");
+    const trusted = this.#server?.certificate;
     this.#place =
       this.store === "memory"
         ? { store: "memory", dataDir: `${tempDir("board")}/data`, home, config }
-        : { store: "redis", url: this.#url, home, config };
+        : { store: "redis", url: this.#url, ...(trusted ? { trusted } : {}), home, config };
   }
 
   /** Closes what the test opened, then proves that nothing is left, then removes the rest. */

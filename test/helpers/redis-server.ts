@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type Certificate, makeCertificate } from "./certificate.ts";
 import { getRedisServer } from "./get-redis-server.ts";
 
 const CONFIG = fileURLToPath(new URL("../../infrastructure/redis/redis.conf", import.meta.url));
@@ -24,6 +25,8 @@ export interface RedisServerOptions {
   readonly password?: string;
   /** Whether data survives a restart. Default: no, which is quicker. */
   readonly appendonly?: boolean;
+  /** Whether its port speaks TLS, with a certificate of its own. Its unix socket never does. */
+  readonly tls?: boolean;
   /** More settings for the command line: `["--maxmemory", "2mb"]`. */
   readonly settings?: readonly string[];
 }
@@ -31,13 +34,21 @@ export interface RedisServerOptions {
 export class RedisServer {
   readonly port: number;
   readonly password: string | null;
+  readonly #certificate: Certificate | null;
   readonly #executable: string;
   readonly #directory: string;
   readonly #settings: readonly string[];
   #process: ChildProcess | null = null;
 
-  private constructor(executable: string, directory: string, port: number, options: RedisServerOptions) {
+  private constructor(
+    executable: string,
+    directory: string,
+    port: number,
+    certificate: Certificate | null,
+    options: RedisServerOptions,
+  ) {
     this.#executable = executable;
+    this.#certificate = certificate;
     this.#directory = directory;
     this.port = port;
     this.password = options.password ?? null;
@@ -50,8 +61,9 @@ export class RedisServer {
   static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
     const executable = await getRedisServer();
     const directory = await mkdtemp(join(tmpdir(), "timmy-bb-redis-"));
+    const certificate = options.tls ? await makeCertificate(directory) : null;
     for (let attempt = 1; ; attempt++) {
-      const server = new RedisServer(executable, directory, await freePort(), options);
+      const server = new RedisServer(executable, directory, await freePort(), certificate, options);
       try {
         await server.#launch();
         return server;
@@ -66,7 +78,12 @@ export class RedisServer {
   /** With the password, if there is one. */
   get url(): string {
     const login = this.password === null ? "" : `:${encodeURIComponent(this.password)}@`;
-    return `redis://${login}127.0.0.1:${this.port}`;
+    return `${this.#certificate === null ? "redis" : "rediss"}://${login}127.0.0.1:${this.port}`;
+  }
+
+  /** Whom a client must trust: a PEM file. */
+  get certificate(): string | null {
+    return this.#certificate?.certificate ?? null;
   }
 
   get socketPath(): string {
@@ -133,7 +150,7 @@ export class RedisServer {
   }
 
   async #launch(): Promise<void> {
-    const place = ["--port", String(this.port), "--unixsocket", this.socketPath, "--dir", this.#directory];
+    const place = [...this.#ports(), "--unixsocket", this.socketPath, "--dir", this.#directory];
     const child = spawn(this.#executable, [CONFIG, ...place, ...this.#settings], {
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -143,6 +160,13 @@ export class RedisServer {
     await ready(child);
     const pong = await this.cli("ping");
     if (pong !== "PONG") throw new Error(`the redis-server of the test answers ${pong}`);
+  }
+
+  #ports(): readonly string[] {
+    if (this.#certificate === null) return ["--port", String(this.port)];
+    const { certificate, key } = this.#certificate;
+    const files = ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no"];
+    return ["--port", "0", "--tls-port", String(this.port), ...files];
   }
 }
 

@@ -10,6 +10,7 @@ import type {
   DelOptions,
   Follower,
   FollowOptions,
+  KeysOptions,
   SetOptions,
 } from "../../core/backend.ts";
 import type { LockPatience, LockRequest, RefreshOptions } from "../../core/lock.ts";
@@ -76,8 +77,8 @@ class AutoBackend implements Backend {
     return (await this.#stores.choose()).exists(keys);
   }
 
-  async *keys(pattern: string) {
-    yield* (await this.#stores.choose()).keys(pattern);
+  async *keys(pattern: string, options: KeysOptions = {}) {
+    yield* (await this.#stores.choose()).keys(pattern, options);
   }
 
   async describe(keys: readonly string[]) {

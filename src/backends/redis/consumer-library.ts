@@ -6,7 +6,7 @@
  * All get, behind the board's header, ARGV[6] the consumer. A *member* is a worker's name in the groups,
  * `<agent>#<8 hex digits>:<its ack timeout in ms>`; what was given back is held by the member `released`.
  */
-import { STREAM_OF } from "./script-library.ts";
+import { STREAM_OF } from "./log-library.ts";
 import { type Script, script } from "./scripts.ts";
 
 /** Holds what was given back. No worker has this name. */

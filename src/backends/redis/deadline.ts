@@ -1,4 +1,5 @@
 /** Bounds in time. */
+import { monotonicMs } from "../../core/clock.ts";
 
 /** Thrown when a bound is reached. Internal: it never leaves this folder. */
 export class DeadlineError extends Error {}
@@ -13,7 +14,7 @@ export class Deadline {
   readonly #end: number;
   readonly #signal: AbortSignal | null;
 
-  constructor(withinMs: number, signal: AbortSignal | null = null, end = performance.now() + withinMs) {
+  constructor(withinMs: number, signal: AbortSignal | null = null, end = monotonicMs() + withinMs) {
     this.withinMs = withinMs;
     this.#end = end;
     this.#signal = signal;
@@ -21,7 +22,7 @@ export class Deadline {
 
   /** Milliseconds left, never less than 0. */
   get leftMs(): number {
-    return Math.max(0, this.#end - performance.now());
+    return Math.max(0, this.#end - monotonicMs());
   }
 
   get aborted(): boolean {
@@ -40,26 +41,29 @@ export class Deadline {
 
   /** Only so much of the time that is left. */
   share(part: number): Deadline {
-    return new Deadline(this.withinMs, this.#signal, performance.now() + this.leftMs * part);
+    return new Deadline(this.withinMs, this.#signal, monotonicMs() + this.leftMs * part);
   }
 
   /** @throws DeadlineError or AbortedError; the work itself then goes on, its outcome unobserved */
-  async race<Result>(work: Promise<Result>): Promise<Result> {
-    let timer: NodeJS.Timeout | undefined;
-    let abort = (): void => undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => afterOnePoll(() => reject(new DeadlineError("too late"))), this.leftMs);
-      abort = () => reject(new AbortedError("nobody waits any more"));
+  race<Result>(work: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#signal?.removeEventListener("abort", abort);
+      };
+      const fail = (error: unknown): void => {
+        end();
+        reject(error);
+      };
+      const abort = (): void => fail(new AbortedError("nobody waits any more"));
+      const timer = setTimeout(() => afterOnePoll(() => fail(new DeadlineError("too late"))), this.leftMs);
+      this.#signal?.addEventListener("abort", abort);
+      if (this.aborted) abort();
+      work.then((result) => {
+        end();
+        resolve(result);
+      }, fail);
     });
-    this.#signal?.addEventListener("abort", abort);
-    if (this.aborted) abort();
-    try {
-      return await Promise.race([late, work]);
-    } finally {
-      clearTimeout(timer);
-      this.#signal?.removeEventListener("abort", abort);
-      work.catch(() => undefined); // if it was too late, its failure has no one left to tell
-    }
   }
 }
 

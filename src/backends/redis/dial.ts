@@ -5,8 +5,10 @@
  */
 import type { BlackboardError } from "../../core/errors.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
-import { ConnectError, Connection } from "./connection.ts";
+import { ConnectError, type Connection } from "./connection.ts";
+import type { Make } from "./connections.ts";
 import { AbortedError, type Deadline, DeadlineError } from "./deadline.ts";
+import { DirectConnection } from "./direct-connection.ts";
 import {
   ConnectionLostError,
   closedError,
@@ -34,8 +36,13 @@ const MAX_REDIRECTS = 3;
  * @throws UnreachableError if nobody answered; BlackboardError `config` or `unavailable` if somebody did, and `usage`
  * if the board was closed meanwhile
  */
-export async function dial(address: RedisAddress, layout: Layout, deadline: Deadline): Promise<Connection> {
-  let connection = await Connection.to(address);
+export async function dial<Kind extends Connection>(
+  make: Make<Kind>,
+  address: RedisAddress,
+  layout: Layout,
+  deadline: Deadline,
+): Promise<Kind> {
+  let connection = await make(address);
   const greeting = address.tls ? deadline.share(TLS_SHARE) : deadline;
   for (let redirects = 0; ; redirects++) {
     try {
@@ -45,7 +52,7 @@ export async function dial(address: RedisAddress, layout: Layout, deadline: Dead
       connection.destroy();
       const node = redirects < MAX_REDIRECTS && layout.hasHashTag ? movedTo(error, address) : null;
       if (node === null) throw await explain(error, connection, address, deadline);
-      connection = await Connection.to(node);
+      connection = await make(node);
     }
   }
 }
@@ -75,7 +82,7 @@ function movedTo(error: unknown, address: RedisAddress): RedisAddress | null {
 
 /** Sends a PING, and no secret. */
 async function answersInTheClear(address: RedisAddress, deadline: Deadline): Promise<boolean> {
-  const connection = await Connection.to({ ...address, tls: false });
+  const connection = new DirectConnection(address.target);
   try {
     await deadline.race(connection.connect().then(() => connection.call("ping")));
     return true;

@@ -125,9 +125,16 @@ export class RedisFollower implements Follower<Entry | Gap> {
 
   async #catchUp(session: Session, awaySince: number | null, signal: AbortSignal): Promise<number> {
     const needsLog = this.#needsLog(awaySince); // finding the place changes it
+    const { position: upTo, clock, newest } = session;
+    // Who is told that it is ready has begun, even if the session ends before its place is found.
+    this.#beginning ??= beginAt(
+      { upTo, clock, newest: this.#history.selected(newest) },
+      this.#begunAt,
+      awaySince !== null,
+    );
     this.#resolveReady();
     await this.#followed.begun(session, signal);
-    await this.#findPlace(session, awaySince, signal);
+    await this.#findPlace(session, this.#beginning, awaySince, signal);
     return needsLog ? this.#readLog(session, signal) : 0;
   }
 
@@ -158,16 +165,19 @@ export class RedisFollower implements Follower<Entry | Gap> {
    * Where to go on: behind the last message handed on. A counter that is behind it belongs to a server that lost its data
    * and counts anew, so there it is the moment since when nothing was heard, by the server's clock.
    */
-  async #findPlace(session: Session, awaySince: number | null, signal: AbortSignal): Promise<void> {
+  async #findPlace(
+    session: Session,
+    beginning: Beginning,
+    awaySince: number | null,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { progress } = this.#intake;
     const { position: upTo, clock } = session;
-    const newest = this.#history.selected(session.newest);
-    this.#beginning ??= beginAt({ upTo, clock, newest }, this.#begunAt, awaySince !== null);
-    if (!this.#isLocated) await this.#locate(this.#beginning, signal);
+    if (!this.#isLocated) await this.#locate(beginning, signal);
     if (progress.last > upTo) {
       progress.start(Math.min(upTo, clock - numberSince(awaySince ?? this.#begunAt)));
     }
-    this.#intake.expect(newest);
+    this.#intake.expect(this.#history.selected(session.newest));
   }
 
   async #locate(beginning: Beginning, signal: AbortSignal): Promise<void> {

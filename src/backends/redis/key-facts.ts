@@ -35,10 +35,8 @@ function factsOf(key: string, [ttl, size, number, author]: readonly Reply[], now
   };
 }
 
-/** What SET says. */
-export function toSetResult(reply: Reply): SetResult {
-  const [verdict, ...facts] = asList(reply);
-  if (verdict === 1) return { written: true, id: numberToId(asNumber(facts[0])) };
+/** What SET says that stands in the way. */
+export function toRefusal(verdict: number, facts: readonly Reply[]): SetResult {
   return { written: false, because: verdict === 0 ? "condition" : "fence", ...toRival(facts) };
 }
 

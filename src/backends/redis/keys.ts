@@ -1,44 +1,98 @@
 /** Listing keys: SCAN, each key once, nothing of our own. */
-import { compileGlob, escapeGlob, literalPrefix } from "../../core/glob.ts";
+import { ahead } from "../../core/ahead.ts";
+import type { KeysOptions } from "../../core/backend.ts";
+import { compileGlob, escapeGlob, literalPrefix, type Matcher } from "../../core/glob.ts";
 import { decodeName } from "../../core/names.ts";
 import type { Deadline } from "./deadline.ts";
-import { isOwn } from "./layout.ts";
+import { isOwn, type Layout } from "./layout.ts";
 import type { Link } from "./link.ts";
-import { asBytes, asList, asText } from "./replies.ts";
+import { Pace } from "./pace.ts";
+import { asBytes, asList, asNumber, asPairs, asText, type Reply } from "./replies.ts";
+import { Seen } from "./seen.ts";
 
-/** Slots a SCAN step looks at: 1,000,000 keys take 2 s in steps of 2,000 and 24 s in Redis's own steps of 10. */
-const SCAN_COUNT = 2000;
+/** Slots a SCAN step looks at, the least and the most: 1,000,000 keys take long in Redis's own steps of 10, and steps of 10,000 hold others up. */
+const LEAST_STEP = 200;
+const LONGEST_STEP = 1600;
 /** Stars a server may be asked to match; more of them cost old servers exponential time, and newer ones give up. */
 const MAX_STARS = 8;
 
-/** The matching keys, in batches. Each step has the store's bound. */
-export async function* scanKeys(
+/**
+ * The matching keys, in batches. Each step has the store's bound; the next one is under way while a batch is used. If all keys of the board are
+ * to be deleted, those that we have written come first, the oldest first: the head of a sorted set is deleted at once, and for any
+ * other place the server must search.
+ */
+export async function* listKeys(
   link: Link,
+  layout: Layout,
   pattern: string,
+  { toDelete = false }: KeysOptions,
 ): AsyncGenerator<readonly string[], void, undefined> {
-  for await (const batch of scanSteps(link, pattern)) if (batch.length > 0) yield batch;
+  const seen = new Seen();
+  if (toDelete && pattern === layout.all) yield* filled(knownSteps(link, layout, pattern, seen));
+  yield* filled(scanSteps(link, pattern, { seen }));
 }
 
-/**
- * The same with empty batches, so that whoever wants to stop can do so between any two steps.
- * @param deadline the bound of all steps together; else each has the store's
- */
+async function* filled(steps: AsyncIterable<readonly string[]>) {
+  for await (const batch of ahead(steps)) if (batch.length > 0) yield batch;
+}
+
+interface ScanOptions {
+  /** The bound of all steps together; else each has the store's. */
+  readonly deadline?: Deadline;
+  /** What need not come any more. */
+  readonly seen?: Seen;
+}
+
+/** The matching keys, and empty batches, so that whoever wants to stop can do so between any two steps. */
 export async function* scanSteps(
   link: Link,
   pattern: string,
-  deadline?: Deadline,
+  { deadline, seen = new Seen() }: ScanOptions = {},
 ): AsyncGenerator<readonly string[], void, undefined> {
-  const seen = new Set<string>();
-  const matches = compileGlob(pattern);
   const asked = serverPattern(pattern);
+  const matches = asked === pattern ? null : compileGlob(pattern);
+  const pace = new Pace(LEAST_STEP, LONGEST_STEP);
   let cursor = "0";
   do {
-    const scan = ["scan", cursor, "match", asked, "count", SCAN_COUNT] as const;
+    const scan = ["scan", cursor, "match", asked, "count", pace.size] as const;
+    const begun = performance.now();
     const step = asList(await link.run("read", (connection) => connection.call(...scan), deadline));
+    pace.took(performance.now() - begun);
     cursor = asText(step[0]);
-    const names = asList(step[1]).map(asBytes).filter(matches).map(decodeName);
-    yield names.filter((name) => !isOwn(name) && !seen.has(name) && seen.add(name));
+    yield newNames(asList(step[1]), matches, seen);
   } while (cursor !== "0");
+}
+
+/** The keys in the list of those we wrote, up to the newest write when it began. */
+async function* knownSteps(link: Link, layout: Layout, pattern: string, seen: Seen) {
+  const matches = compileGlob(pattern);
+  const upTo = asNumber((await link.command("read", "get", layout.id)) ?? 0);
+  const pace = new Pace(LEAST_STEP, LONGEST_STEP);
+  for (let after = 0, isAll = false; !isAll; ) {
+    const most = pace.size;
+    const range = [layout.firsts, `(${after}`, upTo, "withscores", "limit", 0, most] as const;
+    const begun = performance.now();
+    const listed = asPairs(await link.command("read", "zrangebyscore", ...range));
+    pace.took(performance.now() - begun);
+    isAll = listed.length < most;
+    after = asNumber(listed.at(-1)?.[1] ?? 0);
+    yield newNames(
+      listed.map(([name]) => name),
+      matches,
+      seen,
+    );
+  }
+}
+
+function newNames(replies: readonly Reply[], matches: Matcher | null, seen: Seen): readonly string[] {
+  const names: string[] = [];
+  for (const reply of replies) {
+    const bytes = asBytes(reply);
+    if ((matches !== null && !matches(bytes)) || !seen.add(bytes)) continue;
+    const name = decodeName(bytes);
+    if (!isOwn(name)) names.push(name);
+  }
+  return names;
 }
 
 /** Narrower than everything, wider than or equal to the pattern. */

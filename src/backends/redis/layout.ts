@@ -26,6 +26,8 @@ export interface Layout {
   readonly locks: string;
   /** Changed by those who follow keys, to see whether the server tells them. */
   readonly test: string;
+  /** A glob for all keys of the board. */
+  readonly all: string;
   /** Some name a user's key could have; on a Cluster it must be in the slot of the root. */
   readonly probe: string;
   /** Everything of ours on the prefix is in one slot, and a Cluster can carry it. */
@@ -46,6 +48,7 @@ export function layoutOf(prefix: string): Layout {
     firsts: `${root}firsts`,
     locks: `${root}locks`,
     test: `${root}test`,
+    all: prefix === "" ? "*" : `${escapeGlob(prefix)}:*`,
     probe: prefix === "" ? "probe" : `${prefix}:probe`,
     hasHashTag: tagged,
   };

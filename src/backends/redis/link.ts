@@ -2,9 +2,11 @@
  * The connection that carries a board's operations. It is made when it is needed and again after it was lost, and
  * each operation ends within one bound, connecting included.
  */
+import { monotonicMs } from "../../core/clock.ts";
 import { BlackboardError } from "../../core/errors.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import type { Argument, Connection } from "./connection.ts";
+import { asking } from "./connections.ts";
 import { AbortedError, Deadline, DeadlineError } from "./deadline.ts";
 import { dial } from "./dial.ts";
 import {
@@ -48,9 +50,9 @@ export class Link {
    * @throws UnreachableError if nobody answers within the given milliseconds
    */
   async open(withinMs: number): Promise<void> {
-    const start = performance.now();
+    const start = monotonicMs();
     await this.connect(new Deadline(withinMs));
-    this.#spentMs = performance.now() - start;
+    this.#spentMs = monotonicMs() - start;
   }
 
   /** The connection, made if there is none. @throws UnreachableError if nobody answers in time */
@@ -64,17 +66,6 @@ export class Link {
   /** One command. */
   command(effect: Effect, name: string, ...args: readonly Argument[]): Promise<Reply> {
     return this.run(effect, (connection) => connection.call(name, ...args));
-  }
-
-  /** One script; its text travels only when the server does not have it. */
-  script(
-    effect: Effect,
-    script: Script,
-    keys: readonly string[],
-    args: readonly Argument[],
-    deadline = this.deadline(),
-  ): Promise<Reply> {
-    return this.run(effect, (connection) => evaluate(connection, script, keys, args), deadline);
   }
 
   /**
@@ -97,7 +88,7 @@ export class Link {
   /** The bound of one operation, or of one step of a long one. */
   deadline(signal: AbortSignal | null = null): Deadline {
     const { timeoutMs } = this.#options;
-    const end = performance.now() + timeoutMs - this.#spentMs;
+    const end = monotonicMs() + timeoutMs - this.#spentMs;
     this.#spentMs = 0;
     return new Deadline(timeoutMs, signal, end);
   }
@@ -122,7 +113,8 @@ export class Link {
   async #dial(deadline: Deadline): Promise<Connection> {
     const { signal } = this.#closing;
     try {
-      const connection = await dial(this.#options.address, this.#options.layout, deadline.for(signal));
+      const { address, layout } = this.#options;
+      const connection = await dial(asking, address, layout, deadline.for(signal));
       if (signal.aborted) connection.destroy();
       else this.#connection = connection;
       return connection;
@@ -176,10 +168,10 @@ export function noAnswer(effect: Effect, shown: string, reason: string): Blackbo
   });
 }
 
-const known = new WeakMap<Connection, Set<string>>();
+const known = new WeakMap<Connection, Set<Script>>();
 
-/** The names of the scripts that a connection's server has run for it. */
-function scriptsOf(connection: Connection): Set<string> {
+/** The scripts that a connection's server has run for it. */
+function scriptsOf(connection: Connection): Set<Script> {
   const scripts = known.get(connection) ?? new Set();
   known.set(connection, scripts);
   return scripts;
@@ -197,16 +189,16 @@ export async function evaluate(
 ): Promise<Reply> {
   const scripts = scriptsOf(connection);
   const all = [keys.length, ...keys, ...args];
-  if (!scripts.has(script.sha1)) {
+  if (!scripts.has(script)) {
     const reply = await connection.call("eval", script.source, ...all);
-    scripts.add(script.sha1);
+    scripts.add(script);
     return reply;
   }
   try {
     return await connection.call("evalsha", script.sha1, ...all);
   } catch (error) {
     if (!(error instanceof ServerReplyError) || error.code !== "NOSCRIPT") throw error;
-    scripts.delete(script.sha1); // the server has forgotten all scripts
+    scripts.delete(script); // the server has forgotten all scripts
     return evaluate(connection, script, keys, args);
   }
 }

@@ -19,7 +19,7 @@ import { asBytes, asList, asNumber, asPairs } from "./replies.ts";
 const MOST_NAMES = 1000;
 /** Keys listed in the first step, and in the longest; ten times as many each time. What is taken is mostly among the first. */
 const FIRST_STEP = 100;
-const LONGEST_STEP = 10_000;
+const LONGEST_STEP = 2000;
 /** Which of the candidates may be taken: see TAKE. */
 type Wanted = number | "foreign" | "any";
 

@@ -1,7 +1,7 @@
 /** Looking at keys, some at a time, all within one bound. */
 import type { KeyFacts, Reading } from "../../core/types.ts";
 import type { BoardScripts } from "./board-scripts.ts";
-import { chunks, KEYS_A_SCRIPT } from "./chunks.ts";
+import { chunks, inTurn, KEYS_A_SCRIPT } from "./chunks.ts";
 import { toFacts, toReading } from "./key-facts.ts";
 import type { Link } from "./link.ts";
 import { asList, asNumber, type Reply } from "./replies.ts";
@@ -47,11 +47,13 @@ export class Reads {
   ): Promise<ReadonlyArray<Facts | null>> {
     const deadline = this.#link.deadline();
     const facts: Array<Facts | null> = [];
-    for (const some of chunks(keys, KEYS_A_SCRIPT)) {
+    const [failure] = await inTurn(keys, KEYS_A_SCRIPT, async (some, from) => {
       const run = { effect: "read", keys: some, args: [mostBytes], deadline } as const;
       const [now, ...replies] = asList(await this.#scripts.book(DESCRIBE, run));
-      facts.push(...some.map((key, at) => factsOf(key, replies[at] ?? null, asNumber(now))));
-    }
+      for (const [at, key] of some.entries())
+        facts[from + at] = factsOf(key, replies[at] ?? null, asNumber(now));
+    });
+    if (failure !== undefined) throw failure;
     return facts;
   }
 }

@@ -1,12 +1,15 @@
 /**
  * The server-side scripts, in Lua: one for each operation that must be one step. `docs/redis-layout.md` explains the
- * keys; `script-library.ts` has what they share.
+ * keys; `script-library.ts`, `log-library.ts` and `run-library.ts` have what they share.
  *
  * Each gets the board's header first: ARGV[1] root, [2] by, [3] changes kept, [4] messages kept a channel, [5] oldest
  * age kept in ms. What follows is each script's own. KEYS[1] is always the id counter, so that a Cluster finds the node.
  */
 import { createHash } from "node:crypto";
-import { BOOKS, IS_EXPECTED, LIBRARY, PUBLISHING, REFUSE } from "./script-library.ts";
+import { PUBLISHING } from "./log-library.ts";
+import { prune } from "./lua.ts";
+import { ENDING, LIBRARY, STEPS } from "./run-library.ts";
+import { BOOKS, IS_EXPECTED, REFUSE } from "./script-library.ts";
 
 /** A script and the name the server knows it by. */
 export interface Script {
@@ -15,47 +18,66 @@ export interface Script {
 }
 
 /**
- * KEYS[2]; ARGV: value, "none" | "keep" | ms to live, "" | "absent" | "present" | "value", the expected value; and, if it is made under
- * a lock, the lock and the number of the grant. {1, number}; or what stands in the way: {0, now, whether the key exists, number, author}
- * of its last write, {-1, now, nil, number, author} of the lock's newest grant.
+ * ARGV: "" | "absent" | "present" | "value", the expected value, and a lock and the number of its grant if it is made under one; then key,
+ * value and "none" | "keep" | ms to live of each, of one if there are conditions. The keys are not in KEYS, for a server refuses a script as a whole
+ * if one of these is not for this user. The number of the first as text, the others follow it; then the place of each that failed and
+ * why. Or what stands in the way: {0, now, whether the key exists, number, author} of its last write, {-1, now, nil, number, author} of
+ * the lock's newest grant.
  */
-export const SET = script(`${BOOKS}
-local key, value, ttl, condition, expected = KEYS[2], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+export const SET = script(`${BOOKS}${STEPS}
+local condition, expected = ARGV[6], ARGV[7]
+local keys = {}
+for at = 10, #ARGV - 3, 3 do keys[#keys + 1] = ARGV[at] end
+lucky = chance < #keys
 needs_memory()
-if #ARGV > 10 then
-  local lock = root .. 'lock:' .. ARGV[10]
-  if redis.call('HEXISTS', lock, 'f:' .. ARGV[11]) == 0 then
-    return {-1, now, false, unpack(redis.call('HMGET', lock, 'fence', 'by'))}
+if ARGV[8] ~= '' then
+  local lock = root .. 'lock:' .. ARGV[8]
+  if call('HEXISTS', lock, 'f:' .. ARGV[9]) == 0 then
+    return {-1, now, false, unpack(call('HMGET', lock, 'fence', 'by'))}
   end
 end
-sweep()
-settle(key)
+sweep(#keys)
+settle_all(keys)
 
 if condition ~= '' then
-  local holds
+  local key, holds = keys[1], nil
   if condition == 'value' then
     holds = ${IS_EXPECTED}
   else
-    holds = (redis.call('EXISTS', key) == 1) == (condition == 'present')
+    holds = (call('EXISTS', key) == 1) == (condition == 'present')
   end
   if not holds then ${REFUSE} end
 end
 
-local followers = announce(key)
-if ttl == 'keep' then
-  redis.call('SET', key, value, 'KEEPTTL')
-  expires_at(key, nil)
-elseif ttl == 'none' then
-  redis.call('SET', key, value)
-  redis.call('ZREM', expiries, key)
-else
-  expires_at(key, now + tonumber(ttl))
-  redis.call('SET', key, value, 'PXAT', text(now + tonumber(ttl)))
+local function set(number, key, value, ttl)
+  local followers, reply, ms = announce(key), nil, nil
+  if ttl == 'keep' then
+    reply = redis.pcall('SET', key, value, 'KEEPTTL')
+  elseif ttl == 'none' then
+    reply, ms = redis.pcall('SET', key, value), false
+  else
+    ms = now + tonumber(ttl)
+    reply = redis.pcall('SET', key, value, 'PXAT', text(ms))
+  end
+  if reply.err then
+    call_off(key)
+    error(reply)
+  end
+  expires_at(key, ms)
+  log(number, 'set', key, value, by, followers)
+  remember(key, number, value)
 end
-local number = next_number()
-log(number, 'set', key, value, by, followers)
-remember(key, number, value)
-return {1, text(number)}
+
+local first = draw(#keys)
+local outcome = {text(first)}
+for at, key in ipairs(keys) do
+  local failure = attempt(set, first + at - 1, key, ARGV[8 + at * 3], ARGV[9 + at * 3])
+  if failure then
+    outcome[#outcome + 1] = at - 1
+    outcome[#outcome + 1] = failure
+  end
+end
+return outcome
 `);
 
 /**
@@ -67,18 +89,18 @@ local key, ttl = KEYS[2], ARGV[6]
 frees_memory()
 sweep()
 settle(key)
-local holds = redis.call('EXISTS', key) == 1
+local holds = call('EXISTS', key) == 1
 if holds and #ARGV > 7 then
   local expected = ARGV[7]
   holds = ${IS_EXPECTED}
 end
 if not holds then ${REFUSE} end
 if ttl == 'none' then
-  redis.call('PERSIST', key)
-  redis.call('ZREM', expiries, key)
+  call('PERSIST', key)
+  expires_at(key, false)
 else
   expires_at(key, now + tonumber(ttl))
-  redis.call('PEXPIREAT', key, text(now + tonumber(ttl)))
+  call('PEXPIREAT', key, text(now + tonumber(ttl)))
 end
 return {1}
 `);
@@ -95,7 +117,7 @@ if type(reply) == 'table' and reply.err then
   call_off(key)
   return reply
 end
-local sum = redis.call('GET', key)
+local sum = call('GET', key)
 local number = next_number()
 log(number, 'set', key, sum, by, followers)
 remember(key, number, sum)
@@ -103,16 +125,28 @@ return sum
 `);
 
 /**
- * ARGV: channel, payload, database (a script cannot ask which it is in). Deliveries, the id's number, and how many
- * followers may have got it more than once. Its first write is that of the id, so it needs no other to need memory.
+ * ARGV: channel and payload of each, and the database (a script cannot ask which it is in). The number of the first as text, the others follow
+ * it; how many followers may have got something more than once; then of each its deliveries, or why it failed. Its first write is that of the id, so it
+ * needs no other to need memory.
  */
-export const PUBLISH = script(`${PUBLISHING}
-local sent = publish(ARGV[6], ARGV[7], ARGV[8], '')
-if lucky then
-  ${BOOKS}
-  sweep()
+export const PUBLISH = script(`${PUBLISHING}${STEPS}
+local database, count = ARGV[#ARGV], (#ARGV - 6) / 2
+lucky = chance < count
+local first = draw(count)
+local outcome, most = {text(first), 0}, 0
+for step = 1, count do
+  local at = 4 + 2 * step
+  local receivers = attempt(publish, ARGV[at], ARGV[at + 1], database, first + step - 1, '')
+  outcome[2 + step] = receivers
+  if tonumber(receivers) then most = math.max(most, receivers) end
 end
-return sent
+if most > 1 then outcome[2] = call('PUBSUB', 'NUMSUB', root .. 'several')[2] end
+if lucky then
+  finish()
+  ${BOOKS}
+  sweep(count)
+end
+return outcome
 `);
 
 /**
@@ -123,14 +157,14 @@ export const DESCRIBE = script(`${BOOKS}
 local facts, most = {now}, tonumber(ARGV[6])
 for at = 2, #KEYS do
   local key = KEYS[at]
-  local ttl = redis.call('PTTL', key)
+  local ttl = call('PTTL', key)
   if ttl == -2 then
     facts[at] = false
   else
     local size = redis.pcall('STRLEN', key)
     local number, author = written_by_us(key)
     local is_string = type(size) == 'number'
-    local value = is_string and size <= most and redis.call('GET', key)
+    local value = is_string and size <= most and call('GET', key)
     facts[at] = {ttl, is_string and size or false, number or false, author or false, value}
   end
 end
@@ -144,18 +178,18 @@ return facts
  */
 export const SWEEP = script(`${BOOKS}
 frees_memory()
-local function head() return redis.call('ZRANGE', expiries, 0, 0, 'WITHSCORES') end
+local function head() return call('ZRANGE', expiries, 0, 0, 'WITHSCORES') end
 local before = head()[1]
 sweep_due(100)
 for at = 2, #KEYS do
   local key = KEYS[at]
-  local is_gone = redis.call('EXISTS', key) == 0
-  local is_ours = is_gone and at <= tonumber(ARGV[6]) + 1 and redis.call('HEXISTS', meta, key) == 1
+  local is_gone = call('EXISTS', key) == 0
+  local is_ours = is_gone and at <= tonumber(ARGV[6]) + 1 and call('HEXISTS', meta, key) == 1
   if is_gone then forget(key) end
   if is_ours then
     log(next_number(), 'expired', key, nil, '')
   else
-    redis.call('PUBLISH', root .. 'change:' .. key, '.')
+    call('PUBLISH', root .. 'change:' .. key, '.')
   end
 end
 local first, due = unpack(head())
@@ -167,13 +201,23 @@ return text(tonumber(due) - now)
 /** KEYS[2]: a key of our own. What a foreign client could do to a key: whoever listens learns whether the server tells. */
 export const PROBE = script(`
 frees_memory()
-redis.call('SET', KEYS[2], '')
-redis.call('DEL', KEYS[2])
+call('SET', KEYS[2], '')
+call('DEL', KEYS[2])
 return 1
 `);
 
-/** The parts of the library that it needs are part of the body. */
+/** The parts of the library that it needs are part of the body. Made when it is first used: a process runs few of all scripts. */
 export function script(body: string): Script {
-  const source = `${LIBRARY}${body}`;
-  return { source, sha1: createHash("sha1").update(source).digest("hex") };
+  let source: string | undefined;
+  let sha1: string | undefined;
+  return {
+    get source() {
+      source ??= prune(`${LIBRARY}local run = function()\n${body}\nend\n${ENDING}`);
+      return source;
+    },
+    get sha1() {
+      sha1 ??= createHash("sha1").update(this.source).digest("hex");
+      return sha1;
+    },
+  };
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import { newestNumbers, readClock } from "./channels.ts";
 import type { Connection } from "./connection.ts";
+import { listening } from "./connections.ts";
 import { AbortedError, Deadline, DeadlineError } from "./deadline.ts";
 import { dial } from "./dial.ts";
 import {
@@ -58,7 +59,7 @@ export class Session {
     deliver: (delivery: Delivery) => void,
     deadline: Deadline,
   ): Promise<Session> {
-    const connection = await dial(place.address, place.layout, deadline);
+    const connection = await dial(listening, place.address, place.layout, deadline);
     source.restart();
     connection.onMessage((...received) => source.receive(...received, deliver));
     const { shown } = place.address;

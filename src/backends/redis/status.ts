@@ -1,5 +1,4 @@
 /** The facts of the server and of the board on it. */
-import { escapeGlob } from "../../core/glob.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import type { StoreStatus } from "../../core/types.ts";
 import { countFollowers, listChannels } from "./channels.ts";
@@ -14,7 +13,6 @@ import { asText } from "./replies.ts";
 
 interface StatusOptions {
   readonly address: RedisAddress;
-  readonly prefix: string;
   readonly history: { readonly maxAgeMs: number };
 }
 
@@ -23,13 +21,12 @@ export async function readStatus(link: Link, layout: Layout, options: StatusOpti
   await link.connect(deadline); // so that the latency is that of a round trip alone
   const latencyMs = await measureLatency(link, deadline);
   const info = await link.run("read", readInfo, deadline);
-  const all = options.prefix === "" ? "*" : `${escapeGlob(options.prefix)}:*`;
-  const listed = await listChannels(link, layout, options.history.maxAgeMs, all, deadline);
+  const listed = await listChannels(link, layout, options.history.maxAgeMs, layout.all, deadline);
   const channels = listed.filter((one) => one.messages > 0);
   const followers = await link.run("read", (connection) => countFollowers(connection, layout), deadline);
   const locks = await link.run("read", (connection) => countLocks(connection, layout), deadline);
   const foreign_changes = await foreignChanges(link, deadline);
-  const keys = await countKeys(link, all, deadline);
+  const keys = await countKeys(link, layout.all, deadline);
   return {
     store: "redis",
     place: options.address.shown,
@@ -62,7 +59,7 @@ async function countKeys(
 ): Promise<{ count: number; complete: boolean }> {
   const stopAt = deadline.leftMs / 2;
   let count = 0;
-  for await (const batch of scanSteps(link, pattern, deadline)) {
+  for await (const batch of scanSteps(link, pattern, { deadline })) {
     count += batch.length;
     if (deadline.leftMs < stopAt) return { count, complete: false };
   }

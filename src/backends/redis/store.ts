@@ -6,11 +6,10 @@ import type {
   DelOptions,
   Follower,
   FollowOptions,
+  KeysOptions,
   SetOptions,
 } from "../../core/backend.ts";
 import type { Conditional, SetResult } from "../../core/conditional.ts";
-import { usageError } from "../../core/errors.ts";
-import { numberToId } from "../../core/ids.ts";
 import type { Grant, LockFacts, LockPatience, LockRequest, RefreshOptions } from "../../core/lock.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import type {
@@ -26,41 +25,39 @@ import type {
   PublishResult,
   Reading,
   Taken,
-  TtlMs,
 } from "../../core/types.ts";
 import type { Worker, WorkerOptions } from "../../core/worker.ts";
 import { BoardScripts } from "./board-scripts.ts";
-import { countRepeats, listChannels } from "./channels.ts";
+import { listChannels } from "./channels.ts";
 import { deleteKeys } from "./deletion.ts";
 import { Followers } from "./followers.ts";
-import { toConditional, toSetResult } from "./key-facts.ts";
-import { scanKeys } from "./keys.ts";
+import { GroupingLink } from "./grouping-link.ts";
+import { toConditional } from "./key-facts.ts";
+import { listKeys } from "./keys.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { Link } from "./link.ts";
 import { Locks } from "./locks.ts";
 import { takeOldest } from "./oldest.ts";
 import { Reads } from "./reads.ts";
 import { DELETE_IF } from "./removal-scripts.ts";
-import { asBytes, asList, asNumber, asText } from "./replies.ts";
-import { EXPIRE, INCREMENT, PUBLISH, SET } from "./scripts.ts";
+import { asBytes, asNumber, asText } from "./replies.ts";
+import { EXPIRE, INCREMENT } from "./scripts.ts";
 import { readStatus } from "./status.ts";
 import { Workers } from "./workers.ts";
+import { lifetime, MAX_VALUE_BYTES, Writes } from "./writes.ts";
 
 export interface RedisOptions extends BoardSettings {
   /** With the password already in it. */
   readonly address: RedisAddress;
 }
 
-/** Redis's own limit of a string. */
-const MAX_VALUE_BYTES = 512 * 1024 * 1024;
-
 export class RedisStore implements Backend {
   readonly capabilities: Capabilities = { maxValueBytes: MAX_VALUE_BYTES, foreignClients: true };
   readonly #options: RedisOptions;
   readonly #layout: Layout;
-  readonly #link: Link;
+  readonly #link: GroupingLink;
   readonly #scripts: BoardScripts;
   readonly #reads: Reads;
+  readonly #writes: Writes;
   readonly #locks: Locks;
   readonly #followers: Followers;
   readonly #workers: Workers;
@@ -70,10 +67,11 @@ export class RedisStore implements Backend {
     const { address, timeoutMs, history } = options;
     this.#options = options;
     this.#layout = layoutOf(options.prefix);
-    this.#link = new Link({ address, layout: this.#layout, timeoutMs });
+    this.#link = new GroupingLink({ address, layout: this.#layout, timeoutMs });
     this.#scripts = new BoardScripts(this.#link, this.#layout, { database: address.db, history });
     const place = { ...options, layout: this.#layout, link: this.#link };
     this.#reads = new Reads(this.#link, this.#scripts);
+    this.#writes = new Writes({ ...place, scripts: this.#scripts, shown: address.shown });
     this.#locks = new Locks(place, this.#scripts);
     this.#followers = new Followers(place, this.#scripts);
     this.#workers = new Workers(place, this.#scripts);
@@ -93,13 +91,8 @@ export class RedisStore implements Backend {
     return value === null ? null : asBytes(value);
   }
 
-  async set(key: string, value: Bytes, options: SetOptions): Promise<SetResult> {
-    checkSize("value", value);
-    const { condition, fence, agent } = options;
-    const expected = condition?.if === "value" ? condition.value : "";
-    const under = fence === null ? [] : [fence.lock, fence.fence];
-    const args = [value, lifetime(options.ttlMs), condition?.if ?? "", expected, ...under];
-    return toSetResult(await this.#scripts.book(SET, { effect: "write", agent, keys: [key], args }));
+  set(key: string, value: Bytes, options: SetOptions): Promise<SetResult> {
+    return this.#writes.set(key, value, options);
   }
 
   del(keys: readonly string[], options: DelOptions): Promise<number> {
@@ -119,8 +112,8 @@ export class RedisStore implements Backend {
     return this.#reads.exists(keys);
   }
 
-  keys(pattern: string): AsyncIterable<readonly string[]> {
-    return scanKeys(this.#link, pattern);
+  keys(pattern: string, options: KeysOptions = {}): AsyncIterable<readonly string[]> {
+    return listKeys(this.#link, this.#layout, pattern, options);
   }
 
   describe(keys: readonly string[]): Promise<ReadonlyArray<KeyFacts | null>> {
@@ -150,14 +143,8 @@ export class RedisStore implements Backend {
     return BigInt(asText(await this.#scripts.book(INCREMENT, { effect: "write", agent, keys: [key], args })));
   }
 
-  async publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult> {
-    checkSize("payload", payload);
-    const run = { effect: "write", agent, args: [channel, payload] } as const;
-    return this.#link.run("write", async (connection) => {
-      const reply = asList(await this.#scripts.bookOn(connection, PUBLISH, run));
-      const twice = asNumber(reply[2]) === 0 ? 0 : await countRepeats(connection, this.#layout, channel);
-      return { receivers: Math.max(asNumber(reply[0]) - twice, 0), id: numberToId(asNumber(reply[1])) };
-    });
+  publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult> {
+    return this.#writes.publish(channel, payload, agent);
   }
 
   async position(): Promise<number> {
@@ -226,6 +213,7 @@ export class RedisStore implements Backend {
   }
 
   async close(): Promise<void> {
+    this.#link.leave();
     this.#workers.close();
     this.#locks.close();
     await this.#followers.close();
@@ -236,14 +224,4 @@ export class RedisStore implements Backend {
     const args = [lifetime(ttlMs), ...expected];
     return toConditional(await this.#scripts.book(EXPIRE, { effect: "write", keys: [key], args }));
   }
-}
-
-/** As the scripts read it. */
-function lifetime(ttlMs: TtlMs): string {
-  return ttlMs === null ? "none" : String(ttlMs);
-}
-
-function checkSize(what: string, bytes: Bytes): void {
-  if (bytes.length <= MAX_VALUE_BYTES) return;
-  throw usageError(`the ${what} is ${bytes.length} bytes long; the limit is ${MAX_VALUE_BYTES}`);
 }

@@ -1,6 +1,6 @@
 /** The scripts of a worker about what it holds, in Lua; see `consumer-library.ts`. ARGV[7] is the member. */
 import { consumerScript } from "./consumer-library.ts";
-import { PUBLISHING } from "./script-library.ts";
+import { PUBLISHING } from "./log-library.ts";
 
 /**
  * ARGV: channel, first and last id of a range ("-", "+", "(id"), "leave" or "", ids … Of what the worker holds in the range
@@ -61,7 +61,7 @@ local held = pending(stream, entry)
 if not held then return -1 end
 if held[2] ~= member then return 0 end
 redis.call('XACK', stream, consumer, '0-0') -- refused here, if at all: what a script has done before stays done
-publish(ARGV[10], ARGV[11], ARGV[12], ARGV[13])
+publish(ARGV[10], ARGV[11], ARGV[12], next_number(), ARGV[13])
 redis.call('XACK', stream, consumer, entry)
 return 1
 `);

@@ -4,17 +4,17 @@ import { inParallel } from "../../helpers/parallel.ts";
 import { type Board, failureOf } from "../driver.ts";
 import type { Target } from "../target.ts";
 
-const PROCESSES = 32;
 const MAX = 2n ** 63n - 1n;
 const MIN = -(2n ** 63n);
 
 export function incr(target: Target): void {
-  test(`${PROCESSES} processes lose nothing`, async () => {
+  test("many processes lose nothing", async () => {
+    const processes = target.tls ? 8 : 32; // by TLS each loads another driver, and the machine's certificates
     const board = await target.open();
     const times = target.form === "library" ? 25 : 1; // a process of the command counts once
     const deed = { do: "incr", key: "count", times } as const;
-    await Promise.all(Array.from({ length: PROCESSES }, () => board.elsewhere(deed)));
-    expect(String(await board.get("count"))).toBe(String(PROCESSES * times));
+    await Promise.all(Array.from({ length: processes }, () => board.elsewhere(deed)));
+    expect(String(await board.get("count"))).toBe(String(processes * times));
   }, 60_000);
 
   test("adds, counts down, and begins at 0 without a time to live", async () => {
