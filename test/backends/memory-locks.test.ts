@@ -1,7 +1,7 @@
 /** Locks in one process, on one board file or several stores over it. */
 import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import { openDatabase } from "../../src/backends/memory/database.ts";
+import { openDatabase } from "../../src/backends/memory/opening.ts";
 import { idToNumber } from "../../src/core/ids.ts";
 import { LOCK_MEMORY_MS } from "../../src/core/lock.ts";
 import { resourceCounts } from "../helpers/leaks.ts";

@@ -1,8 +1,8 @@
 /** Expiry while keys are watched: on time although nobody touches the file, and once. */
 import { afterEach, describe, expect, test } from "vitest";
 import { Board } from "../../src/backends/memory/board.ts";
-import { openDatabase } from "../../src/backends/memory/database.ts";
 import { Expiries } from "../../src/backends/memory/expiries.ts";
+import { openDatabase } from "../../src/backends/memory/opening.ts";
 import type { Backend } from "../../src/core/backend.ts";
 import { until, within } from "../helpers/until.ts";
 import { lockFile } from "./memory-consumer-world.ts";

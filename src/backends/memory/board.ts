@@ -8,15 +8,19 @@ import type { Database } from "./database.ts";
 import {
   type Appended,
   append,
+  appendRun,
   CHANGES,
   dropOfAge,
   dropOverLimit,
   type Entry,
   isOfKeys,
+  type Run,
   type Stream,
   slackOf,
 } from "./log.ts";
 import { Registry } from "./registry.ts";
+import { removeRows } from "./rows.ts";
+import type { RunRow } from "./runs.ts";
 import { markUnsynced } from "./unsynced.ts";
 
 /** 64 MiB: a value is held in memory a few times while it is written. */
@@ -25,7 +29,6 @@ export const MAX_VALUE_BYTES = 64 * 1024 * 1024;
 const CLEARED_AT_ONCE = 100;
 
 const EXPIRED = "SELECT name, board FROM entries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
-const REMOVE = "DELETE FROM entries WHERE name = ?";
 
 /** What `openMemory` is told of the board, beside its file. */
 export interface Settings extends BoardSettings {
@@ -48,6 +51,7 @@ export class Board {
   readonly registry: Registry;
   /** How many changes were kept when they could not be dropped because somebody had not read them. */
   #keptWhenAsked = Number.POSITIVE_INFINITY;
+  #isClear = false;
 
   constructor(db: Database, settings: Settings) {
     this.db = db;
@@ -70,6 +74,11 @@ export class Board {
     });
   }
 
+  /** Whether the change under way has cleared away every key whose time had come. */
+  get isClear(): boolean {
+    return this.#isClear;
+  }
+
   /** Appends the log entry of a change, and returns its number. */
   logChange(change: Change, now: number): number {
     const { kind, name, value: data, agent: author } = change;
@@ -79,18 +88,35 @@ export class Board {
     return n;
   }
 
-  /** Appends an entry made by an agent; flagged if this store stands in for redis. */
-  log(entry: Omit<Entry, "isUnsynced">, now: number): Appended {
-    const isUnsynced = this.settings.flagUnsynced;
-    if (isUnsynced) markUnsynced(this.db.path);
-    return append(this.db, { ...entry, isUnsynced }, now);
+  /** The same for changes that are alike; the number of the first, which those of the others follow. */
+  logChanges(kind: "set" | "del", rows: readonly RunRow[], author: string, now: number): number {
+    const { n, stream } = this.logRun({ kind, rows, author, channel: CHANGES }, now);
+    this.#dropChanges(stream);
+    return n;
   }
 
-  /** Deletes a key whose time has come, and says so once, in the log of the board that wrote it. */
-  expire(name: Uint8Array, board: string, now: number): void {
-    this.db.run(REMOVE, name);
-    const entry = { kind: "expired", name, board, channel: CHANGES, data: null, author: null } as const;
-    const { stream } = append(this.db, { ...entry, isUnsynced: false }, now);
+  /** Appends entries made by an agent; flagged if this store stands in for redis. */
+  logRun(run: Omit<Run, "board" | "isUnsynced">, now: number): Appended {
+    return appendRun(this.db, { ...run, board: this.prefix, isUnsynced: this.#flag() }, now);
+  }
+
+  /** Appends an entry made by an agent; flagged if this store stands in for redis. */
+  log(entry: Omit<Entry, "isUnsynced">, now: number): Appended {
+    return append(this.db, { ...entry, isUnsynced: this.#flag() }, now);
+  }
+
+  #flag(): boolean {
+    const isUnsynced = this.settings.flagUnsynced;
+    if (isUnsynced) markUnsynced(this.db.path);
+    return isUnsynced;
+  }
+
+  /** Deletes keys whose time has come, and says so once, in the log of the board that wrote them. */
+  expire(names: readonly Buffer[], board: string, now: number): void {
+    removeRows(this.db, names, {});
+    const rows = names.map((name) => ({ name, data: null }));
+    const run = { kind: "expired", rows, board, channel: CHANGES, author: null, isUnsynced: false } as const;
+    const { stream } = appendRun(this.db, run, now);
     // How much another board's log keeps is not known here: each of its own next changes drops some hundreds of what is too much.
     if (this.prefix === board) this.#dropChanges(stream);
   }
@@ -122,9 +148,16 @@ export class Board {
   }
 
   #clearExpired(now: number): void {
-    for (const row of this.db.all(EXPIRED, now, CLEARED_AT_ONCE)) {
-      this.expire(bytesIn(row, "name"), textIn(row, "board"), now);
+    const rows = this.db.all(EXPIRED, now, CLEARED_AT_ONCE);
+    const names = new Map<string, Buffer[]>();
+    for (const row of rows) {
+      const board = textIn(row, "board");
+      const ofBoard = names.get(board) ?? [];
+      names.set(board, ofBoard);
+      ofBoard.push(bytesIn(row, "name"));
     }
+    for (const [board, ofBoard] of names) this.expire(ofBoard, board, now);
+    this.#isClear = rows.length < CLEARED_AT_ONCE;
   }
 }
 

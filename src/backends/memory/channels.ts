@@ -5,8 +5,9 @@ import { decodeName, encodeName } from "../../core/names.ts";
 import type { Bytes, ChannelFacts, Failure, PublishResult } from "../../core/types.ts";
 import type { Board } from "./board.ts";
 import { bytesIn, numberIn, orNull, type Row } from "./cells.ts";
-import { CHANGES, dropOverLimit, streamIn } from "./log.ts";
+import { CHANGES, dropOverLimit, type Stream, streamIn } from "./log.ts";
 import type { Ear } from "./registry.ts";
+import type { RunRow } from "./runs.ts";
 
 /** Unsynced entries are beside `kept`: retention does not count them. */
 const STREAMS = `SELECT id, channel, kept, oldest,
@@ -23,6 +24,12 @@ export interface Letter {
   readonly payload: Bytes;
   readonly agent: string;
   readonly failure: Failure | null;
+}
+
+/** What became of messages. */
+export interface Sent {
+  readonly n: number;
+  readonly receivers: number;
 }
 
 /** A channel's retained messages. */
@@ -44,9 +51,20 @@ export class Channels {
     const name = encodeName(channel);
     const entry = { kind: "message", channel: name, name: null, data: payload, author: agent } as const;
     const { n, stream } = this.#board.log({ ...entry, failure, board: this.#board.prefix }, now);
-    const { receivers, readByAll } = this.#board.registry.audience(name);
-    dropOverLimit(this.#board.db, stream, this.#board.limitOf(name), () => readByAll);
-    return { receivers, id: numberToId(n) };
+    return { receivers: this.#handOut(name, stream), id: numberToId(n) };
+  }
+
+  /** The same for many to one channel; the number of the first, which those of the others follow. */
+  sendAll(channel: string, rows: readonly RunRow[], author: string, now: number): Sent {
+    const name = encodeName(channel);
+    const { n, stream } = this.#board.logRun({ kind: "message", channel: name, rows, author }, now);
+    return { n, receivers: this.#handOut(name, stream) };
+  }
+
+  #handOut(channel: Buffer, stream: Stream): number {
+    const { receivers, readByAll } = this.#board.registry.audience(channel);
+    dropOverLimit(this.#board.db, stream, this.#board.limitOf(channel), () => readByAll);
+    return receivers;
   }
 
   /** Drops what some of the streams have over their limit and nobody waits for. Needs a write transaction around it. */

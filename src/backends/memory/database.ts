@@ -1,11 +1,10 @@
-/** One connection to a board file: opening it, its statements, its transactions, its end. */
-import { setTimeout as sleep } from "node:timers/promises";
+/** One connection to a board file: its statements, its transactions, its end. */
+import { statSync } from "node:fs";
 import { BlackboardError } from "../../core/errors.ts";
-import { type Cell, type Row, textIn } from "./cells.ts";
-import { type Connection, connect, type Statement, sqliteVersion } from "./driver.ts";
-import { fromSqlite, isBusy } from "./faults.ts";
-import { checkSameFile, type Identity, identityOf, preparePlace } from "./place.ts";
-import { bringUpToDate, isUpToDate } from "./schema.ts";
+import type { Cell, Row } from "./cells.ts";
+import type { Connection, Statement } from "./driver.ts";
+import { fromSqlite } from "./faults.ts";
+import { checkSameFile, type Identity } from "./place.ts";
 
 /** How to open a board file. */
 export interface DatabaseOptions {
@@ -16,57 +15,11 @@ export interface DatabaseOptions {
 
 /** How long a lock is waited for that is known to last, in milliseconds. */
 const BRIEF_MS = 20;
-/** What a WAL shrinks back to once all of it has reached the file, in bytes. */
-const WAL_LIMIT = 4 * 1024 * 1024;
-
-/** Opens the file, and makes it and its tables where they are missing. @throws BlackboardError */
-export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { path, timeoutMs } = options;
-  preparePlace(path);
-  try {
-    const identity = identityOf(path);
-    const connection = await connect(path, timeoutMs);
-    await prepare(connection, options).catch((error: unknown) => {
-      connection.close();
-      throw error;
-    });
-    return new Database(connection, identity, options);
-  } catch (error) {
-    throw fromSqlite(error, path, timeoutMs);
-  }
-}
-
-/** The check comes first: another program's file must not even change its journal mode. */
-async function prepare(connection: Connection, options: DatabaseOptions): Promise<void> {
-  const isReady = isUpToDate(connection, options.path);
-  await useWal(connection, options);
-  connection.exec(
-    `PRAGMA synchronous = ${options.durability}; PRAGMA journal_size_limit = ${WAL_LIMIT}; PRAGMA trusted_schema = OFF`,
-  );
-  if (!isReady) bringUpToDate(connection, options.path);
-}
-
-/** SQLite's busy timeout does not cover the change to WAL: of 120 first opens at once, 4 failed without this loop. */
-async function useWal(connection: Connection, options: DatabaseOptions): Promise<void> {
-  const deadline = Date.now() + options.timeoutMs;
-  for (;;) {
-    try {
-      if (journalMode(connection, "PRAGMA journal_mode") === "wal") return;
-      if (journalMode(connection, "PRAGMA journal_mode = WAL") === "wal") return;
-      throw new BlackboardError(
-        "config",
-        `the file system of ${options.path} does not allow sharing a board`,
-      );
-    } catch (error) {
-      if (!isBusy(error) || Date.now() >= deadline) throw error;
-    }
-    await sleep(2 + Math.random() * 10);
-  }
-}
-
-function journalMode(connection: Connection, sql: string): string {
-  return textIn(connection.prepare(sql).get() as Row, "journal_mode");
-}
+/**
+ * The size of a WAL from which on whoever has written and leaves empties it, in bytes. Who comes when nobody else is there reads all of it
+ * (0.4 ms a MiB), and SQLite itself would only ever begin it anew for who stays; emptying it (twice fsync) at each end would cost more.
+ */
+const LEFT_WAL = 512 * 1024;
 
 export class Database {
   readonly path: string;
@@ -77,6 +30,7 @@ export class Database {
   readonly #identity: Identity;
   readonly #statements = new Map<string, Statement>();
   #isOpen = true;
+  #hasWritten = false;
   #putOff: (() => void) | null = null;
 
   constructor(connection: Connection, identity: Identity, options: DatabaseOptions) {
@@ -113,6 +67,7 @@ export class Database {
    * began as a reader fails at once when it turns writer after someone else wrote.
    */
   write<T>(work: () => T): T {
+    this.#hasWritten = true;
     return this.#transaction("BEGIN IMMEDIATE", work);
   }
 
@@ -187,17 +142,28 @@ export class Database {
     checkSameFile(this.path, this.#identity);
   }
 
-  sqliteVersion(): string {
-    return sqliteVersion(this.#connection);
-  }
-
-  /** What was put off is done before. Safe to call twice. Forgetting the statements lets the driver end them, and with them the open file. */
+  /**
+   * What was put off is done before. Safe to call twice. Forgetting the statements lets the driver end them, and with them the open file. The
+   * connection ends a moment later: a program that ends now need not wait for what SQLite does when the last one leaves (twice
+   * fsync), because leaving without it is what the file survives anyway.
+   */
   close(): void {
     if (!this.#isOpen) return;
     this.#catchUp();
     this.#isOpen = false;
+    if (this.#hasWritten) this.#shortenWal();
     this.#statements.clear();
-    this.#connection.close();
+    setImmediate(() => this.#connection.close());
+  }
+
+  #shortenWal(): void {
+    const { size } = statSync(`${this.path}-wal`, { throwIfNoEntry: false }) ?? { size: 0 };
+    if (size <= LEFT_WAL) return;
+    try {
+      this.#connection.exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch {
+      // All that was answered is safe in the WAL, and whoever leaves next tries again.
+    }
   }
 
   /** Prepared at first use: a command needs few of them, and preparing all is start-up time. */

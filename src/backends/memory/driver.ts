@@ -3,9 +3,10 @@
  * `@photostructure/sqlite`, which has the same API. Versions before 3.51.3 can corrupt a file in WAL mode
  * (https://sqlite.org/wal.html, "the WAL-reset bug").
  */
-import { pathToFileURL } from "node:url";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { BlackboardError } from "../../core/errors.ts";
-import { type Cell, type Row, textIn } from "./cells.ts";
+import type { Cell } from "./cells.ts";
 
 /** The part of a prepared statement used here. */
 export interface Statement {
@@ -28,36 +29,68 @@ interface Driver {
 
 const OLDEST_SOUND = "3.51.3";
 const OLDEST_NODE = 24;
-/** Not a literal in the import: the types of Node 20 do not know the module. */
+/** Not a literal: the types of Node 20 do not know the module. */
 const BUILT_IN: string = "node:sqlite";
 
 /**
- * Opens the file, which must exist: `mode=rw` keeps SQLite from making one with the wrong access rights.
- * Nothing is read yet, so a file that is no database is found by the first statement.
+ * Opens the file, which must exist: `mode=rw` keeps SQLite from making one with the wrong access rights. Nothing is read yet, so a
+ * file that is no database, and an unsound SQLite, are found by the first statement (see `checkSound`).
  */
 export async function connect(path: string, timeoutMs: number): Promise<Connection> {
-  const { DatabaseSync } = await loadDriver();
-  const connection = new DatabaseSync(`${pathToFileURL(path).href}?mode=rw`, { timeout: timeoutMs });
-  const version = sqliteVersion(connection);
-  if (!isAtLeast(version, OLDEST_SOUND)) {
-    connection.close();
-    throw new BlackboardError(
-      "config",
-      `SQLite ${version} can damage the board file; ${OLDEST_SOUND} is needed`,
-    );
-  }
-  return connection;
+  const { DatabaseSync } = builtIn() ?? prebuilt() ?? (await packaged());
+  return new DatabaseSync(`file:${escapeUri(path)}?mode=rw`, { timeout: timeoutMs });
 }
 
-/** The version of SQLite that runs, such as `3.53.0`. */
-export function sqliteVersion(connection: Connection): string {
-  return textIn(connection.prepare("SELECT sqlite_version() AS version").get() as Row, "version");
+/** By hand: `pathToFileURL` takes 0.2 ms at its first call. A file system's other bytes than UTF-8 never come here. */
+function escapeUri(path: string): string {
+  return encodeURI(path).replace(/[?#]/g, encodeURIComponent);
 }
 
-async function loadDriver(): Promise<Driver> {
+/** @throws BlackboardError `config` for a version of SQLite that can corrupt the file */
+export function checkSound(version: string): void {
+  if (isAtLeast(version, OLDEST_SOUND)) return;
+  throw new BlackboardError(
+    "config",
+    `SQLite ${version} can damage the board file; ${OLDEST_SOUND} is needed`,
+  );
+}
+
+/** A runtime that does not say which SQLite it has is asked by the first statement. */
+function builtIn(): Driver | null {
   const { node, sqlite } = process.versions;
-  const isSound = sqlite !== undefined && isAtLeast(sqlite, OLDEST_SOUND);
-  if (isSound && Number.parseInt(node, 10) >= OLDEST_NODE) return (await import(BUILT_IN)) as Driver;
+  if (Number.parseInt(node, 10) < OLDEST_NODE) return null;
+  if (sqlite !== undefined && !isAtLeast(sqlite, OLDEST_SOUND)) return null;
+  return process.getBuiltinModule(BUILT_IN) as unknown as Driver;
+}
+
+/**
+ * The package's binary, loaded without the package's own JavaScript, which takes longer than all else that opening a board does. `null`: it
+ * is not where it travels with the package, or what is there does not load; or the package was built on this machine, which goes first.
+ */
+function prebuilt(): Driver | null {
+  const home = packageHome();
+  if (home === null || existsSync(join(home, "build"))) return null;
+  const { platform, arch } = process;
+  const libc = platform === "linux" && existsSync("/etc/alpine-release") ? "musl" : "glibc";
+  const addon = { exports: {} as Driver };
+  try {
+    process.dlopen(addon, join(home, `prebuilds/${platform}-${arch}/@photostructure+sqlite.${libc}.node`));
+    return addon.exports;
+  } catch {
+    return null; // the package knows more ways, and says what is wrong if none leads anywhere
+  }
+}
+
+/** The directory of the package, as Node would find it from here: `require.resolve` takes 2 ms for the same. */
+function packageHome(): string | null {
+  for (let from = import.meta.dirname ?? "/"; ; from = dirname(from)) {
+    const home = join(from, "node_modules/@photostructure/sqlite");
+    if (existsSync(home)) return home;
+    if (dirname(from) === from) return null;
+  }
+}
+
+async function packaged(): Promise<Driver> {
   try {
     return await import("@photostructure/sqlite");
   } catch (cause) {

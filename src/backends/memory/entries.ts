@@ -1,14 +1,16 @@
 /** The map of keys: reading and writing single ones. */
 import type { DelOptions, SetOptions } from "../../core/backend.ts";
-import type { Condition, Conditional, Rival, SetResult } from "../../core/conditional.ts";
+import type { Condition, Conditional, SetResult } from "../../core/conditional.ts";
 import { BlackboardError } from "../../core/errors.ts";
-import { numberToId, numberToMs } from "../../core/ids.ts";
+import { msToNumber, numberToId } from "../../core/ids.ts";
 import { encodeName } from "../../core/names.ts";
 import type { Bytes, KeyFacts, Reading, TtlMs } from "../../core/types.ts";
 import { type Board, checkSize } from "./board.ts";
 import { bytesIn, numberIn, orNull, type Row, textIn } from "./cells.ts";
+import { factsIn, msLeft, writerOf } from "./facts.ts";
 import { rivalOf } from "./fences.ts";
 import { isInt64, parseInteger } from "./integer.ts";
+import { type KeyRow, type Put, putRows, removeRows } from "./rows.ts";
 
 const LIVE = "name = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
 const VALUE = `SELECT value FROM entries WHERE ${LIVE}`;
@@ -22,19 +24,6 @@ const EXPIRY = `SELECT expires_at FROM entries WHERE ${LIVE}`;
 const SET_EXPIRY = `UPDATE entries SET expires_at = ?3 WHERE ${LIVE}`;
 const HEAD = "SELECT expires_at, author, board, last FROM entries WHERE name = ?";
 const REMOVE = "DELETE FROM entries WHERE name = ?";
-/** An empty array may reach SQLite as NULL, depending on the driver. */
-const PUT = `INSERT INTO entries (name, expires_at, author, board, first, last, value)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?5, coalesce(?6, x''))
-  ON CONFLICT (name) DO UPDATE SET expires_at = ?2, author = ?3, board = ?4, last = ?5, value = coalesce(?6, x'')`;
-
-/** What is written to a key. */
-interface Put {
-  readonly name: Buffer;
-  readonly value: Bytes;
-  readonly expiresAt: number | null;
-  readonly agent: string;
-}
-
 export class Entries {
   readonly #board: Board;
 
@@ -58,17 +47,31 @@ export class Entries {
         return { written: false, because: "condition", ...writerOf(present, now) };
       }
       const expiresAt = expiryOf(options.ttlMs, present, now);
-      const n = this.#put({ name, value, expiresAt, agent: options.agent }, now);
+      const n = this.#put({ name, data: value }, { expiresAt, agent: options.agent }, now);
       return { written: true, id: numberToId(n) };
     });
   }
 
+  /**
+   * Writes keys whatever is there, the same way all of them, and none with a value that is too large for the log. Part of a change of the board.
+   * @returns the number of the first entry, which those of the others follow
+   */
+  putAll(rows: readonly KeyRow[], ttlMs: number | null, agent: string, now: number): number {
+    if (!this.#board.isClear) for (const { name } of rows) this.#present(name, now); // logs what has expired
+    const n = this.#board.logChanges("set", rows, agent, now);
+    putRows(this.#board, rows, n, { expiresAt: expiryOf(ttlMs, undefined, now), agent });
+    return n;
+  }
+
   /** All of them in one transaction. */
-  del(keys: readonly string[], options: DelOptions): number {
+  del(keys: readonly string[], { agent, unwrittenForMs = 0 }: DelOptions): number {
     return this.#board.change((now) => {
-      let deleted = 0;
-      for (const key of new Set(keys)) if (this.#delete(encodeName(key), options, now)) deleted++;
-      return deleted;
+      const names = [...new Set(keys)].map(encodeName);
+      const before = unwrittenForMs === 0 ? {} : { before: msToNumber(now - unwrittenForMs + 1) };
+      const removed = removeRows(this.#board.db, names, { aliveAt: now, ...before });
+      const rows = removed.map((name) => ({ name, data: null }));
+      if (rows.length > 0) this.#board.logChanges("del", rows, agent, now);
+      return rows.length;
     });
   }
 
@@ -122,7 +125,7 @@ export class Entries {
       const sum = (present === undefined ? 0n : this.#integer(name)) + by;
       if (!isInt64(by) || !isInt64(sum)) throw new BlackboardError("conflict", "the sum is over 64 bits");
       const expiresAt = expiryOf("keep", present, now);
-      this.#put({ name, value: Buffer.from(sum.toString()), expiresAt, agent }, now);
+      this.#put({ name, data: Buffer.from(sum.toString()) }, { expiresAt, agent }, now);
       return sum;
     });
   }
@@ -152,7 +155,7 @@ export class Entries {
     const row = this.#board.db.get(HEAD, name);
     const expiresAt = row === undefined ? null : orNull(row, "expires_at", numberIn);
     if (row === undefined || expiresAt === null || expiresAt > now) return row;
-    this.#board.expire(name, textIn(row, "board"), now);
+    this.#board.expire([name], textIn(row, "board"), now);
     return undefined;
   }
 
@@ -163,23 +166,15 @@ export class Entries {
     return condition.if === "present" || this.#hasValue(name, condition.value);
   }
 
-  #delete(name: Buffer, options: DelOptions, now: number): boolean {
-    const present = this.#present(name, now);
-    if (present === undefined) return false;
-    const { agent, unwrittenForMs = 0 } = options;
-    if (ageOf(present, now) < unwrittenForMs) return false;
-    this.#remove(name, agent, now);
-    return true;
-  }
-
   #remove(name: Buffer, agent: string, now: number): void {
     this.#board.db.run(REMOVE, name);
     this.#board.logChange({ kind: "del", name, value: null, agent }, now);
   }
 
-  #put({ name, value, expiresAt, agent }: Put, now: number): number {
-    const n = this.#board.logChange({ kind: "set", name, value, agent }, now);
-    this.#board.db.run(PUT, name, expiresAt, agent, this.#board.prefix, n, value);
+  #put(row: KeyRow, put: Put, now: number): number {
+    const { name, data: value } = row;
+    const n = this.#board.logChange({ kind: "set", name, value, agent: put.agent }, now);
+    putRows(this.#board, [row], n, put);
     return n;
   }
 
@@ -202,30 +197,8 @@ export class Entries {
   }
 }
 
-/** @param row its `expires_at`, `author`, `last` and `size` */
-export function factsIn(row: Row, key: string, now: number): KeyFacts {
-  const ttlMs = msLeft(orNull(row, "expires_at", numberIn), now);
-  const id = numberToId(numberIn(row, "last"));
-  return { key, id, ttlMs, size: numberIn(row, "size"), ...writerOf(row, now) };
-}
-
-function writerOf(row: Row | undefined, now: number): Rival {
-  if (row === undefined) return { by: null, at: null, ageMs: null };
-  return { by: textIn(row, "author"), at: numberToMs(numberIn(row, "last")), ageMs: ageOf(row, now) };
-}
-
-/** Since the last write, in milliseconds; 0 if the clock was put back since. */
-function ageOf(row: Row, now: number): number {
-  return Math.max(0, now - numberToMs(numberIn(row, "last")));
-}
-
 function expiryOf(ttlMs: TtlMs, present: Row | undefined, now: number): number | null {
   if (ttlMs === null) return null;
   if (ttlMs !== "keep") return now + Math.ceil(ttlMs);
   return present === undefined ? null : orNull(present, "expires_at", numberIn);
-}
-
-/** At least 1: a key that is there has time left. */
-function msLeft(expiresAt: number | null, now: number): number | null {
-  return expiresAt === null ? null : Math.max(1, Math.ceil(expiresAt - now));
 }

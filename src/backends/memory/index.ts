@@ -28,13 +28,14 @@ import type { Worker, WorkerOptions } from "../../core/worker.ts";
 import { Board, MAX_VALUE_BYTES } from "./board.ts";
 import { Channels } from "./channels.ts";
 import { Consumers } from "./consumers.ts";
-import { type Database, openDatabase } from "./database.ts";
+import type { Database } from "./database.ts";
 import { Entries } from "./entries.ts";
 import { Expiries } from "./expiries.ts";
 import { MemoryFollower } from "./follower.ts";
 import { listKeys } from "./listing.ts";
 import { Locks } from "./locks.ts";
 import { lastNumber } from "./log.ts";
+import { openDatabase } from "./opening.ts";
 import { Outbox } from "./outbox.ts";
 import { statusOf } from "./status.ts";
 import { takeOldest } from "./taking.ts";
@@ -72,7 +73,7 @@ class MemoryBackend implements Backend {
     this.#entries = new Entries(this.#board);
     this.#channels = new Channels(this.#board);
     this.#expiries = new Expiries(this.#board);
-    this.#outbox = new Outbox(this.#board, this.#channels);
+    this.#outbox = new Outbox(this.#board, this.#channels, this.#entries);
     this.#consumers = new Consumers(this.#board, this.#channels, this.#expiries);
     this.#locks = new Locks(this.#board);
   }
@@ -81,7 +82,11 @@ class MemoryBackend implements Backend {
     return this.#entries.get(key);
   }
 
-  async set(key: string, value: Bytes, options: SetOptions): Promise<SetResult> {
+  set(key: string, value: Bytes, options: SetOptions): Promise<SetResult> {
+    return this.#outbox.set(key, value, options) ?? this.#setAlone(key, value, options);
+  }
+
+  async #setAlone(key: string, value: Bytes, options: SetOptions): Promise<SetResult> {
     return this.#entries.set(key, value, options);
   }
 
@@ -129,7 +134,7 @@ class MemoryBackend implements Backend {
     return this.#entries.incr(key, by, agent);
   }
 
-  async publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult> {
+  publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult> {
     return this.#outbox.publish(channel, payload, agent);
   }
 

@@ -4,8 +4,9 @@ import { writeFailure } from "../../core/failure.ts";
 import { msToNumber } from "../../core/ids.ts";
 import { decodeName } from "../../core/names.ts";
 import type { Failure } from "../../core/types.ts";
-import { numberIn, orNull, type Row } from "./cells.ts";
+import { type Cell, numberIn, orNull, type Row } from "./cells.ts";
 import type { Database } from "./database.ts";
+import { type RunRow, RunSql } from "./runs.ts";
 
 /** The channel of the stream that holds the changes of keys: no name, for names hold no control characters. */
 export const CHANGES = Buffer.of(0);
@@ -25,13 +26,14 @@ export function nameOf(channel: Buffer): string | null {
  * are dropped nevertheless, and the follower is told of a gap: one stopped process must not fill the disk.
  */
 const HELD_ENTRIES = 100_000;
-/** The most entries one transaction takes away, so that it stays short. */
-const DROPPED_AT_ONCE = 500;
+/** The most entries one transaction takes away, so that it stays short; more than one can add to a stream. */
+const DROPPED_AT_ONCE = 2000;
 /**
- * How far a stream may be over its limit, as a share of it, before entries are dropped: one by one costs each write
+ * How far a stream may be over its limit, as a share of it and in entries, before any are dropped: one by one costs each write
  * twice as much. Readers go by the limit; this only concerns the space.
  */
 const SLACK = 1 / 8;
+const MOST_SLACK = 250;
 
 /** What is to be logged. */
 export interface Entry {
@@ -50,6 +52,12 @@ export interface Entry {
   readonly failure?: Failure | null;
 }
 
+/** Entries that share everything but this, one after the other; no value of theirs is over the contract's limit. */
+export interface Run extends Pick<Entry, "board" | "channel" | "author" | "isUnsynced"> {
+  readonly kind: "message" | "set" | "del" | "expired";
+  readonly rows: readonly RunRow[];
+}
+
 /** A stream that got an entry. */
 export interface Stream {
   readonly id: number;
@@ -58,7 +66,7 @@ export interface Stream {
   readonly oldest: number;
 }
 
-/** An entry's number, and its stream. */
+/** An entry's number, or that of the first of a run, whose others follow; and the stream. */
 export interface Appended {
   readonly n: number;
   readonly stream: Stream;
@@ -72,11 +80,24 @@ const EXTEND = `UPDATE streams SET kept = kept + ?3, last = ?4
   WHERE board = ?1 AND channel = ?2 RETURNING id, kept, oldest`;
 const FIRST = "UPDATE streams SET oldest = ? WHERE id = ?";
 const BEGIN_STREAM = `INSERT INTO streams (board, channel, kept, last, oldest, dropped)
-  VALUES (?1, ?2, ?3, ?4, ?4, 0) RETURNING id, kept, oldest`;
+  VALUES (?1, ?2, ?3, ?4, ?5, 0) RETURNING id, kept, oldest`;
 /** An empty array may reach SQLite as NULL, depending on the driver: hence the flag beside it. */
 const APPEND = `INSERT INTO log (n, stream, kind, unsynced, author, size, name, failure, data)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, CASE WHEN ?9 THEN coalesce(?8, x'') END)`;
-const OLDEST = `SELECT n FROM log WHERE stream = ? AND unsynced = 0 AND n <= ? ORDER BY n LIMIT ?`;
+const COLUMNS = "n, stream, unsynced, author, kind, name, size, data";
+const RUN = {
+  message: new RunSql(`INSERT INTO log (${COLUMNS}) VALUES`, "", 5, 1, (index, own) => {
+    return `(?1 + ${index}, ?2, ?3, ?4, 'message', NULL, coalesce(length(?${own}), 0), coalesce(?${own}, x''))`;
+  }),
+  set: new RunSql(`INSERT INTO log (${COLUMNS}) VALUES`, "", 5, 2, (index, own) => {
+    const data = own + 1;
+    return `(?1 + ${index}, ?2, ?3, ?4, 'set', ?${own}, coalesce(length(?${data}), 0), coalesce(?${data}, x''))`;
+  }),
+  del: goneSql("del"),
+  expired: goneSql("expired"),
+};
+const OLDEST = `SELECT count(*) AS count, max(n) AS n FROM
+  (SELECT n FROM log WHERE stream = ? AND unsynced = 0 AND n <= ? ORDER BY n LIMIT ?)`;
 const DROP = "DELETE FROM log WHERE stream = ? AND unsynced = 0 AND n <= ?";
 const SHRINK = `UPDATE streams SET kept = kept - ?2, dropped = ?3,
   oldest = coalesce((SELECT min(n) FROM log WHERE stream = ?1 AND unsynced = 0), last) WHERE id = ?1`;
@@ -89,6 +110,12 @@ const FORGET = `DELETE FROM streams WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM 
   AND NOT EXISTS (SELECT 1 FROM followers WHERE position < streams.dropped)`;
 const FORGET_POSITIONS = "DELETE FROM positions WHERE stream = ?";
 const IGNORE = "UPDATE streams SET oldest = NULL WHERE id = ?";
+
+function goneSql(kind: "del" | "expired"): RunSql {
+  return new RunSql(`INSERT INTO log (${COLUMNS}) VALUES`, "", 5, 1, (index, own) => {
+    return `(?1 + ${index}, ?2, ?3, ?4, '${kind}', ?${own}, 0, NULL)`;
+  });
+}
 
 /** The last number drawn in this file; every later entry has a greater one. */
 export function lastNumber(db: Database): number {
@@ -108,13 +135,37 @@ function nextNumber(db: Database, now: number): number {
 
 export function append(db: Database, entry: Entry, now: number): Appended {
   const n = nextNumber(db, now);
-  const counted = entry.isUnsynced ? 0 : 1;
-  const place = [entry.board, entry.channel, counted, n] as const;
-  const row = db.get(EXTEND, ...place) ?? db.one(BEGIN_STREAM, ...place);
-  const stream = streamIn(row);
-  if (stream.kept === counted) db.run(FIRST, n, stream.id);
+  const stream = extend(db, entry, n, n);
   addRow(db, n, stream.id, entry);
   return { n, stream };
+}
+
+/** The same for many that are alike. */
+export function appendRun(db: Database, run: Run, now: number): Appended {
+  const { kind, rows, author, isUnsynced } = run;
+  const n = nextNumber(db, now);
+  const stream = extend(db, run, n, n + rows.length - 1);
+  const shared = (start: number) => [n + start, stream.id, isUnsynced ? 1 : 0, author];
+  const bind = (parameters: Cell[], { name, data }: RunRow) => {
+    if (kind !== "message") parameters.push(name);
+    if (kind === "set" || kind === "message") parameters.push(data);
+  };
+  RUN[kind].forEach(rows, shared, bind, (sql, parameters) => db.run(sql, ...parameters));
+  return { n, stream };
+}
+
+/** The stream, with room for the entries from one number to another. */
+function extend(
+  db: Database,
+  { board, channel, isUnsynced }: Pick<Entry, "board" | "channel" | "isUnsynced">,
+  first: number,
+  last: number,
+): Stream {
+  const counted = isUnsynced ? 0 : last - first + 1;
+  const place = [board, channel, counted, last] as const;
+  const stream = streamIn(db.get(EXTEND, ...place) ?? db.one(BEGIN_STREAM, ...place, first));
+  if (stream.kept === counted) db.run(FIRST, first, stream.id);
+  return stream;
 }
 
 /** @param row its `id`, `kept` and `oldest` */
@@ -139,7 +190,7 @@ function addRow(db: Database, n: number, stream: number, entry: Entry): void {
 
 /** How many entries over its limit a stream may be before it is worth dropping any. */
 export function slackOf(limit: number): number {
-  return Math.min(limit * SLACK, DROPPED_AT_ONCE / 2);
+  return Math.min(limit * SLACK, MOST_SLACK);
 }
 
 /**
@@ -174,12 +225,11 @@ function forget(db: Database, id: number, row: Row): void {
 }
 
 export function drop(db: Database, stream: number, upTo: number, most: number, isForced: boolean): void {
-  const rows = db.all(OLDEST, stream, upTo, Math.min(most, DROPPED_AT_ONCE));
-  const newest = rows.at(-1);
-  if (newest === undefined) return;
-  const n = numberIn(newest, "n");
+  const row = db.one(OLDEST, stream, upTo, Math.min(most, DROPPED_AT_ONCE));
+  const n = orNull(row, "n", numberIn);
+  if (n === null) return;
   db.run(DROP, stream, n);
-  db.run(SHRINK, stream, rows.length, n);
+  db.run(SHRINK, stream, numberIn(row, "count"), n);
   db.run(REMEMBER, n);
   if (isForced) db.run(FORCED, n);
 }

@@ -1,10 +1,9 @@
 /**
  * File systems on which processes cannot share a SQLite file in WAL mode: it needs working locks and shared
  * memory, which network file systems and those between a host and its guests do not give
- * (https://sqlite.org/wal.html). Linux only; elsewhere nothing is refused.
+ * (https://sqlite.org/wal.html). Linux only: other systems number their file systems in other ways, far from these.
  */
-import { readFileSync, statfsSync } from "node:fs";
-import { platform } from "node:os";
+import { readFileSync, realpathSync, statfsSync } from "node:fs";
 
 /** Magic numbers of statfs(2) and linux/magic.h. */
 const REFUSED: ReadonlyMap<number, string> = new Map([
@@ -24,12 +23,11 @@ const FUSE = 0x65735546;
 /** FUSE file systems that keep files on this machine; virtiofs, sshfs and all others are refused. */
 const LOCAL_FUSE = new Set(["fuseblk", "fuse.fuse-overlayfs"]);
 
-/** What the directory is on, if processes cannot share a board there, else `null`. The path must be real. */
+/** What the directory is on, if processes cannot share a board there, else `null`. */
 export function unsharedReason(directory: string): string | null {
-  if (platform() !== "linux") return null;
   const magic = statfsSync(directory).type >>> 0;
   if (magic !== FUSE) return REFUSED.get(magic) ?? null;
-  const type = mountedType(readFileSync("/proc/self/mountinfo", "utf8"), directory);
+  const type = mountedType(readFileSync("/proc/self/mountinfo", "utf8"), realpathSync(directory));
   return type !== null && LOCAL_FUSE.has(type) ? null : (type ?? "an unknown FUSE file system");
 }
 

@@ -10,7 +10,6 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  realpathSync,
   type Stats,
   statSync,
 } from "node:fs";
@@ -26,17 +25,14 @@ export interface Identity {
 }
 
 /** Makes directory (0700) and file (0600) where they are missing. @throws BlackboardError `config`, `unavailable` */
-export function preparePlace(path: string): void {
+export function preparePlace(path: string): Identity {
   if (path === "") throw noPlace();
-  makeDirectory(dirname(path));
-  const found = lstatOf(path);
-  if (found === undefined) createFile(path);
-  else checkFile(path, found);
-}
-
-export function identityOf(path: string): Identity {
-  const { dev, ino } = statSync(path);
-  return { dev, ino };
+  const found = lookAt(path);
+  if (found === null) makeDirectory(dirname(path));
+  checkShared(dirname(path));
+  const stats = found ?? createFile(path);
+  checkFile(path, stats);
+  return { dev: stats.dev, ino: stats.ino };
 }
 
 /** @throws BlackboardError `unavailable` if the path leads to another file by now, or to none */
@@ -45,16 +41,31 @@ export function checkSameFile(path: string, identity: Identity): void {
   if (now?.ino !== identity.ino || now.dev !== identity.dev) throw replacedFile(path);
 }
 
+/** `null`: it is not there, or what is wrong with the way to it shows when that is made. */
+function lookAt(path: string): Stats | null {
+  try {
+    return lstatSync(path);
+  } catch {
+    return null;
+  }
+}
+
 function makeDirectory(directory: string): void {
   try {
     makeDirectories(directory);
-    const reason = unsharedReason(realpathSync(directory));
-    if (reason !== null)
-      throw wrongPlace(`${directory} is on ${reason}, where processes cannot share a board`);
   } catch (cause) {
-    if (cause instanceof BlackboardError) throw cause;
     throw fromFileSystem(cause, `make the directory ${directory}`);
   }
+}
+
+function checkShared(directory: string): void {
+  let reason: string | null;
+  try {
+    reason = unsharedReason(directory);
+  } catch (cause) {
+    throw fromFileSystem(cause, `make the directory ${directory}`);
+  }
+  if (reason !== null) throw wrongPlace(`${directory} is on ${reason}, where processes cannot share a board`);
 }
 
 /** Not `recursive`: Node 20's own loop never ends where a directory can neither be made nor be there, as in /proc. */
@@ -68,21 +79,17 @@ function makeDirectories(directory: string): void {
   }
 }
 
-function lstatOf(path: string): Stats | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false });
-  } catch (cause) {
-    throw fromFileSystem(cause, `use the board file ${path}`);
-  }
-}
-
 /** `wx`: another process may have been faster, and its file must not be opened here. */
-function createFile(path: string): void {
+function createFile(path: string): Stats {
   try {
     closeSync(openSync(path, "wx", 0o600));
   } catch (cause) {
     if (codeOf(cause) !== "EEXIST") throw fromFileSystem(cause, `make the board file ${path}`);
-    checkFile(path, lstatSync(path));
+  }
+  try {
+    return lstatSync(path);
+  } catch (cause) {
+    throw fromFileSystem(cause, `use the board file ${path}`);
   }
 }
 

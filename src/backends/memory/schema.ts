@@ -4,8 +4,8 @@
  * from one counter a file; times are milliseconds since the epoch.
  */
 import { BlackboardError } from "../../core/errors.ts";
-import { numberIn, type Row } from "./cells.ts";
-import type { Connection } from "./driver.ts";
+import { numberIn, type Row, textIn } from "./cells.ts";
+import { type Connection, checkSound } from "./driver.ts";
 
 /** "tbb1": says in the file's header that it is a board. */
 const APPLICATION_ID = 0x74626231;
@@ -152,26 +152,36 @@ CREATE TABLE line (
 /** What leads from each version to the next, from an empty file on: a new file goes the way an old one has gone. */
 const STEPS = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
-/** One statement, so that the three numbers are of one moment. */
-const IDENTITY = `SELECT
+/** One statement, so that all of it is of one moment, and a start reads the file once. */
+const IDENTITY = `SELECT sqlite_version() AS sqlite,
+  (SELECT journal_mode FROM pragma_journal_mode) AS journal,
   (SELECT application_id FROM pragma_application_id) AS application,
   (SELECT user_version FROM pragma_user_version) AS version,
-  (SELECT count(*) FROM sqlite_schema) AS tables`;
+  EXISTS (SELECT 1 FROM sqlite_schema) AS filled`;
+
+/** What a file is. */
+export interface Nature {
+  /** Whether it has the tables as they are now; false for an empty one, and for an older timmy-bb's. */
+  readonly isUpToDate: boolean;
+  readonly isWal: boolean;
+}
 
 /**
- * Whether the file has the tables as they are now; false for an empty one, and for an older timmy-bb's. Reads only: a file that is
- * not ours is left as it is.
- * @throws BlackboardError `config` for another program's database and for a newer timmy-bb's board
+ * Reads only: a file that is not ours is left as it is.
+ * @throws BlackboardError `config` for another program's database, for a newer timmy-bb's board, and for an unsound SQLite
  */
-export function isUpToDate(connection: Connection, path: string): boolean {
-  return versionOf(connection, path) === STEPS.length;
+export function natureOf(connection: Connection, path: string): Nature {
+  const row = connection.prepare(IDENTITY).get() as Row;
+  checkSound(textIn(row, "sqlite"));
+  return { isUpToDate: versionIn(row, path) === STEPS.length, isWal: textIn(row, "journal") === "wal" };
 }
 
 /** Makes the tables, or makes more of an older file's, unless another process has done so meanwhile. */
 export function bringUpToDate(connection: Connection, path: string): void {
   connection.exec("BEGIN IMMEDIATE");
   try {
-    for (const step of STEPS.slice(versionOf(connection, path))) connection.exec(step);
+    const version = versionIn(connection.prepare(IDENTITY).get() as Row, path);
+    for (const step of STEPS.slice(version)) connection.exec(step);
     connection.exec(`PRAGMA user_version = ${STEPS.length}; COMMIT`);
   } catch (error) {
     if (connection.isTransaction) connection.exec("ROLLBACK");
@@ -180,10 +190,9 @@ export function bringUpToDate(connection: Connection, path: string): void {
 }
 
 /** 0: an empty file. */
-function versionOf(connection: Connection, path: string): number {
-  const row = connection.prepare(IDENTITY).get() as Row;
+function versionIn(row: Row, path: string): number {
   const application = numberIn(row, "application");
-  if (application === 0 && numberIn(row, "tables") === 0) return 0;
+  if (application === 0 && numberIn(row, "filled") === 0) return 0;
   if (application !== APPLICATION_ID) {
     throw new BlackboardError("config", `${path} is another program's SQLite database, not a board`, {
       hint: "set blackboard.memory.path or $TIMMY_BB_DATA_DIR to another place",

@@ -58,6 +58,6 @@ function beginsWith(name: Buffer, head: Buffer): boolean {
 }
 
 /** One character a byte: equal exactly if the bytes are. */
-function keyOf(name: Uint8Array): string {
+export function keyOf(name: Uint8Array): string {
   return Buffer.from(name.buffer, name.byteOffset, name.byteLength).toString("latin1");
 }

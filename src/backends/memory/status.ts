@@ -4,7 +4,7 @@ import { performance } from "node:perf_hooks";
 import { encodeName } from "../../core/names.ts";
 import type { StoreStatus } from "../../core/types.ts";
 import type { Board } from "./board.ts";
-import { numberIn } from "./cells.ts";
+import { numberIn, textIn } from "./cells.ts";
 import type { Channels } from "./channels.ts";
 import { countKeys } from "./listing.ts";
 import { countLocks } from "./locks.ts";
@@ -42,7 +42,7 @@ function measureRead({ db }: Board): number {
 
 function factsOf({ db }: Board): Record<string, string | number> {
   return {
-    sqlite: db.sqliteVersion(),
+    sqlite: textIn(db.one("SELECT sqlite_version() AS version"), "version"),
     durability: db.durability,
     file_bytes: sizeOf(db.path),
     wal_bytes: sizeOf(`${db.path}-wal`),

@@ -9,7 +9,7 @@ import type { KeySelection, Taken } from "../../core/types.ts";
 import type { Board } from "./board.ts";
 import { bytesIn, numberIn, type Row } from "./cells.ts";
 import type { Database } from "./database.ts";
-import { factsIn } from "./entries.ts";
+import { factsIn } from "./facts.ts";
 import { endOf } from "./listing.ts";
 import { compileSelection } from "./selection.ts";
 
