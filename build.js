@@ -1,45 +1,96 @@
 // Builds dist/: the command as one bundle with lazily loaded chunks, the library with its packages left outside, and
 // the types. Everything is built aside and then put in place, so that a running command never sees half a build.
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
 import { build } from "esbuild";
+import { lazyModules } from "./infrastructure/standalone/lazy-modules.js";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 const aside = `.build-${process.pid}`;
 
-const shared = {
-  bundle: true,
-  platform: "node",
-  target: "node20.19",
-  format: "esm",
-  splitting: true,
-  outdir: aside,
-  logLevel: "warning",
-  define: { TIMMY_BB_VERSION: JSON.stringify(version) },
+const shared = { bundle: true, platform: "node", target: "node20.19", logLevel: "warning", metafile: true };
+
+/** The command: CommonJS in one file, so that a call loads one, and V8's compiled form of it is one (see bin/load.js). */
+const command = {
+  ...shared,
+  format: "cjs",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  supported: { "dynamic-import": false },
+  external: ["@photostructure/sqlite"], // finds its prebuilt binary beside itself
+};
+const define = { TIMMY_BB_VERSION: JSON.stringify(version), TIMMY_BB_STANDALONE: "false" };
+
+/** Packages that most calls do not need: a file each, which is loaded when it is asked for. */
+const PACKAGES = ["chalk", "cli-table3", "commander", "ioredis", "yaml"];
+const apart = {
+  name: "packages apart",
+  setup({ onResolve }) {
+    const filter = new RegExp(`^(${PACKAGES.join("|")})$`);
+    onResolve({ filter }, ({ path }) => ({ path: `./${path}.cjs`, external: true }));
+  },
 };
 
+const CALLS = [
+  "set a b",
+  "get a",
+  "publish c m",
+  "set a b --ttl 5m --if-present",
+  "exists a",
+  "keys",
+  "keys --long",
+  "ttl a",
+].concat([
+  "expire a 5m",
+  "persist a",
+  "incr n",
+  "del n",
+  "history a",
+  "channels",
+  "status",
+  "take a",
+  "clear --json",
+  "lock run l -- true",
+]);
+
 try {
-  // The command: every JavaScript package inside, so that a call resolves no node_modules. The SQLite driver stays
-  // outside because it finds its prebuilt binary beside itself. CommonJS packages inside ask for `require`.
-  const command = await build({
-    ...shared,
-    metafile: true,
-    entryPoints: ["src/main.ts"],
-    minifySyntax: true,
-    minifyWhitespace: true,
-    chunkNames: "cli/[name]-[hash]",
-    external: ["@photostructure/sqlite"],
-    banner: {
-      js: 'import { createRequire as createRequireOfNode } from "node:module"; const require = createRequireOfNode(import.meta.url);',
-    },
-  });
-  writeFileSync(`${aside}/THIRD-PARTY-LICENSES.txt`, licenses(Object.keys(command.metafile.inputs)));
+  const builds = [
+    build({
+      ...command,
+      entryPoints: ["./src/main.ts"],
+      outfile: `${aside}/timmy-bb.cjs`,
+      plugins: [
+        apart,
+        lazyModules({ ...define, TIMMY_BB_COMMAND: "true", "import.meta.dirname": "__dirname" }),
+      ],
+    }),
+  ];
+  for (const name of PACKAGES)
+    builds.push(build({ ...command, entryPoints: [name], outfile: `${aside}/${name}.cjs` }));
+  const inputs = (await Promise.all(builds)).flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  for (const name of readdirSync(aside)) sign(`${aside}/${name}`);
+  writeFileSync(`${aside}/THIRD-PARTY-LICENSES.txt`, licenses(inputs));
   // The library: packages stay imports, so that a program shares its own copies.
   await build({
     ...shared,
+    format: "esm",
+    splitting: true,
     entryPoints: ["src/index.ts"],
+    outdir: aside,
     packages: "external",
     chunkNames: "lib/[name]-[hash]",
+    define,
   });
   const types = [
     "node_modules/typescript/bin/tsc",
@@ -50,11 +101,36 @@ try {
   ];
   process.exitCode = spawnSync(process.execPath, types, { stdio: "inherit" }).status ?? 1;
   if (process.exitCode === 0) {
-    rmSync("dist", { recursive: true, force: true });
+    if (existsSync("dist")) renameSync("dist", `${aside}-old`);
     renameSync(aside, "dist");
+    compileCode();
   }
 } finally {
-  rmSync(aside, { recursive: true, force: true });
+  for (const path of [aside, `${aside}-old`]) rmSync(path, { recursive: true, force: true });
+}
+
+/**
+ * What V8 compiles for the calls that are made most, for this Node: so that a checkout, and the tests, need no first calls. An
+ * installed package comes without it and makes its own, in the user's cache directory.
+ */
+function compileCode() {
+  const home = mkdtempSync(join(process.cwd(), ".build-"));
+  const env = { PATH: process.env.PATH, HOME: home, TIMMY_BB_BACKEND: "memory" };
+  for (const call of CALLS) spawnSync(process.execPath, ["bin/timmy-bb.js", ...call.split(" ")], { env });
+  renameSync(join(home, ".cache/timmy-bb"), "dist/code");
+  chmodSync("dist/code", 0o755);
+  for (const name of readdirSync("dist/code")) chmodSync(`dist/code/${name}`, 0o644);
+  rmSync(home, { recursive: true });
+}
+
+/** A digest of the text in its first line: bin/load.js keeps compiled code under this name. */
+function sign(path) {
+  const text = readFileSync(path, "latin1");
+  writeFileSync(
+    path,
+    `// ${createHash("sha256").update(text).digest("hex").slice(0, 16)}\n${text}`,
+    "latin1",
+  );
 }
 
 /** The licences of the packages that went into the bundle: they ask to travel with their code. */

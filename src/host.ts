@@ -16,7 +16,7 @@ export function thisProgram(): { readonly host: string; readonly pid: number } {
 /** Cron and containers run without HOME, and under numeric users that no password file knows. */
 function homeOf(): string {
   try {
-    return homedir();
+    return process.env.HOME ?? homedir(); // an empty one is none: Bun's homedir would go on looking
   } catch {
     return "";
   }

@@ -1,13 +1,15 @@
 /** `main(argv, io, surroundings)` → exit code: parses, runs, writes, and maps errors to exits. */
 import type { Blackboard } from "./blackboard.ts";
+import { hasColor, makeReporter } from "./cli/call-form.ts";
 import type { Context } from "./cli/command.ts";
 import { EXIT_OF_SIGNAL, EXITS, type ExitName, type StopSignal } from "./cli/exit.ts";
-import { type Io, ReaderGone } from "./cli/io.ts";
+import type { Io } from "./cli/io.ts";
 import { writeOutcome } from "./cli/output.ts";
 import { sayingWhenWaiting } from "./cli/patience.ts";
 import { type Call, type Globals, parseCall } from "./cli/program.ts";
-import { Reporter } from "./cli/report.ts";
-import { type ColorMode, loadStyle, wantsColor } from "./cli/style.ts";
+import type { Reporter } from "./cli/report.ts";
+import { ReaderGone } from "./cli/sink.ts";
+import { loadStyle } from "./cli/style.ts";
 import {
   flagOverrides,
   flagVariables,
@@ -15,7 +17,8 @@ import {
   loadSettings,
   type Surroundings,
 } from "./config/index.ts";
-import { BlackboardError, usageError } from "./core/errors.ts";
+import { Ending } from "./core/ending.ts";
+import { BlackboardError } from "./core/errors.ts";
 import { withoutPasswords } from "./host.ts";
 import { openWith } from "./open.ts";
 
@@ -24,8 +27,15 @@ export { commandWords, surroundings } from "./host.ts";
 
 declare const TIMMY_BB_VERSION: string;
 
+let called = "";
+
+/** The command that ran last, and the store: bin/load.js keeps what V8 has compiled for each kind of call. */
+export function lastCall(): string {
+  return called;
+}
+
 export async function main(argv: readonly string[], io: Io, around: Surroundings): Promise<number> {
-  const reporter = await makeReporter(wordsBeforeDashes(argv), io, around);
+  const reporter = await makeReporter(argv, io.stderr, around.env);
   let exit: ExitName | number;
   try {
     exit = await answer(await parseCall(argv, io.stdout.columns), io, around, reporter);
@@ -62,10 +72,11 @@ async function run(
 ): Promise<ExitName | number> {
   const loaded = await loadSettings(flagOverrides(call.globals), textOf(call.globals, "config"), around);
   for (const warning of loaded.warnings) reporter.notice(warning);
+  called = `${call.command.name} ${loaded.settings.backend}`;
   const json = call.globals.json === true;
   const environment = () => ({ ...around.env, ...flagVariables(call.globals) });
   const session = new Session(loaded, json, io, reporter, environment);
-  const color = wantsColor(colorMode(call.globals), around.env, io.stdout.isTerminal);
+  const color = hasColor(call.globals, around.env, io.stdout);
   const work = async (): Promise<ExitName | number> => {
     const outcome = await call.command.run(session, call.given);
     const form = { json, style: await loadStyle(color) };
@@ -89,7 +100,6 @@ class Session implements Context {
   readonly loaded: LoadedSettings;
   readonly input: Context["input"];
   readonly json: boolean;
-  readonly signal: AbortSignal;
   /** Resolves with the exit when a signal has told the process to stop and nothing is to be brought to an end any more. */
   readonly stopped: Promise<ExitName>;
   /** The exit of the signal that has told the process to stop. */
@@ -97,11 +107,12 @@ class Session implements Context {
   readonly #io: Io;
   readonly #reporter: Reporter;
   readonly #environment: Context["wholeEnvironment"];
-  readonly #abort = new AbortController();
+  readonly #ending = new Ending();
   /** How long the command may take to end itself after a signal. */
   #endingMs = 0;
   /** Who gets the stop signals instead. */
   #pass: ((signal: NodeJS.Signals) => void) | null = null;
+  #hasEnded = false;
   #opening: Promise<Blackboard> | null = null;
   #board: Blackboard | null = null;
 
@@ -118,8 +129,11 @@ class Session implements Context {
     this.#io = io;
     this.#reporter = reporter;
     this.#environment = environment;
-    this.signal = this.#abort.signal;
     this.stopped = new Promise((resolve) => io.onStop((signal) => this.#stop(signal, resolve)));
+  }
+
+  get signal(): AbortSignal {
+    return this.#ending.signal;
   }
 
   endsItself(withinMs: number): void {
@@ -153,7 +167,7 @@ class Session implements Context {
 
   /** Whoever makes the output shall end. */
   halt(): void {
-    this.#abort.abort();
+    this.#ending.end();
   }
 
   board(): Promise<Blackboard> {
@@ -180,16 +194,16 @@ class Session implements Context {
     return this.#io.confirm(question);
   }
 
-  /** False: it is the second one, and nothing is waited for any more. */
+  /** False: it is the second one, or only output is still waited for, which nobody may ever read: nothing is waited for any more. */
   #stop(signal: StopSignal, resolve: (exit: ExitName) => void): boolean {
     if (this.#pass !== null) {
       this.#pass(signal);
       return true;
     }
-    if (this.stoppedBy !== null) return false;
+    if (this.stoppedBy !== null || this.#hasEnded) return false;
     const exit = EXIT_OF_SIGNAL[signal];
     this.stoppedBy = exit;
-    this.#abort.abort(signal);
+    this.#ending.end(signal);
     if (this.#endingMs > 0) setTimeout(() => resolve(exit), this.#endingMs);
     else resolve(exit);
     return true;
@@ -197,38 +211,10 @@ class Session implements Context {
 
   /** A board that is still being opened is not waited for: whoever stops the program wants it to stop. */
   async end(): Promise<void> {
-    this.#abort.abort();
+    this.#ending.end();
+    this.#hasEnded = true;
     await this.#board?.close();
   }
-}
-
-/** Errors of parsing must come in the form asked for, so the words are looked at before they are parsed. */
-async function makeReporter(words: readonly string[], io: Io, around: Surroundings): Promise<Reporter> {
-  const mode = colorWord(words);
-  return new Reporter(io.stderr, {
-    json: words.includes("--json"),
-    quiet: words.some((word) => word === "--quiet" || /^-[a-z0]*q[a-z0]*$/i.test(word)), // `-fq` too
-    debug: words.includes("--debug"),
-    style: await loadStyle(wantsColor(mode, around.env, io.stderr.isTerminal)),
-  });
-}
-
-/** A wrong one is told later, when the words are parsed. */
-function colorWord(words: readonly string[]): ColorMode {
-  const at = words.indexOf("--color");
-  const word = at < 0 ? words.find((one) => one.startsWith("--color="))?.slice(8) : words[at + 1];
-  return word === "always" || word === "never" ? word : "auto";
-}
-
-function wordsBeforeDashes(argv: readonly string[]): readonly string[] {
-  const end = argv.indexOf("--");
-  return end < 0 ? argv : argv.slice(0, end);
-}
-
-function colorMode(globals: Globals): ColorMode {
-  const mode = textOf(globals, "color") ?? "auto";
-  if (mode === "auto" || mode === "always" || mode === "never") return mode;
-  throw usageError("--color: must be auto, always or never");
 }
 
 function textOf(globals: Globals, name: string): string | null {

@@ -26,10 +26,7 @@ export const QUESTIONS: readonly Option[] = [
 /** Whether a global option takes a value, by each of its spellings. */
 export const TAKES_VALUE: ReadonlyMap<string, boolean> = new Map(
   GLOBAL_OPTIONS.flatMap(({ flags }) => {
-    const takesValue = flags.includes("<");
-    return flags
-      .replace(/ <.*/, "")
-      .split(", ")
-      .map((spelling) => [spelling, takesValue] as const);
+    const [spellings = "", value] = flags.split(" <");
+    return spellings.split(", ").map((spelling) => [spelling, value !== undefined] as const);
   }),
 );

@@ -2,17 +2,12 @@
  * The process's streams. Commands never touch them: `main` writes what a command returns, and hands it the input.
  * Nothing here decides what is written.
  */
-import { write } from "node:fs";
 import { createInterface } from "node:readline/promises";
-import { setTimeout as pause } from "node:timers/promises";
-import { isatty } from "node:tty";
-import { BlackboardError, codeOf, reasonOf, usageError } from "../core/errors.ts";
+import { usageError } from "../core/errors.ts";
 import type { Input } from "./command.ts";
 import { EXIT_OF_SIGNAL, EXITS, type StopSignal } from "./exit.ts";
+import { isTerminal, outputSink, type Sink, sharedSink } from "./sink.ts";
 import { isStandIn, processInput } from "./stdin.ts";
-
-/** How often a pipe that is full is tried again, in milliseconds. */
-const FULL_MS = 10;
 
 /** What `main` needs of the outside. */
 export interface Io {
@@ -27,7 +22,7 @@ export interface Io {
   onOther(pass: (signal: NodeJS.Signals) => void): () => void;
   /** At its very end the process ends by this signal, so that whoever started it sees that. */
   endBy(signal: NodeJS.Signals): void;
-  /** The process that started this one. */
+  /** The process that started this one; another's number when that one has ended. */
   readonly parentPid: number;
   /** Whether there is a person at the terminal to ask. */
   readonly canAsk: boolean;
@@ -35,30 +30,22 @@ export interface Io {
   confirm(question: string): Promise<boolean>;
 }
 
-export interface Sink {
-  readonly isTerminal: boolean;
-  readonly columns: number;
-  /** Resolves when the bytes are out. Rejects with `ReaderGone` if nobody will read them. */
-  write(bytes: string | Uint8Array): Promise<void>;
-}
-
-/** The reader closed its end (`| head`). Not an error. */
-export class ReaderGone extends Error {}
-
 /** The real thing. */
 export function processIo(): Io {
   return {
     input: processInput(),
-    stdout: sink(1, () => process.stdout),
-    stderr: patientSink(2),
+    stdout: outputSink(1, () => process.stdout),
+    stderr: sharedSink(2),
     get isOutputClosed() {
       return isStandIn(1);
     },
     onStop,
     onOther,
     endBy,
-    parentPid: process.ppid,
-    canAsk: isatty(0),
+    get parentPid() {
+      return process.ppid;
+    },
+    canAsk: isTerminal(0),
     confirm,
   };
 }
@@ -89,69 +76,8 @@ function endBy(signal: NodeJS.Signals): void {
   });
 }
 
-/**
- * Written from another thread: a reader who does not read on holds up what waits for the write, and nothing else. The process's own
- * stream would stop everything, and what must not be stopped may be under way.
- */
-function patientSink(descriptor: number): Sink {
-  return {
-    isTerminal: isatty(descriptor),
-    columns: 80,
-    write: (bytes) =>
-      writeAll(descriptor, Buffer.from(bytes)).catch((error: unknown) => {
-        throw writeFailure(error);
-      }),
-  };
-}
-
-async function writeAll(descriptor: number, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    try {
-      at += await writeSome(descriptor, bytes, at, bytes.length - at);
-    } catch (error) {
-      if (codeOf(error) !== "EAGAIN") throw error;
-      await pause(FULL_MS); // whoever shares it has made it so that it does not wait by itself
-    }
-  }
-}
-
-function writeSome(descriptor: number, bytes: Buffer, at: number, length: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    write(descriptor, bytes, at, length, null, (error, written) =>
-      error ? reject(error) : resolve(written),
-    );
-  });
-}
-
-/** A stream of the process costs milliseconds to make, so each is made at its first use. */
-function sink(descriptor: number, open: () => NodeJS.WriteStream): Sink {
-  let stream: NodeJS.WriteStream | null = null;
-  const opened = () => {
-    stream ??= open().on("error", () => {}); // each write's own callback has the error
-    return stream;
-  };
-  return {
-    isTerminal: isatty(descriptor),
-    get columns() {
-      return (isatty(descriptor) && opened().columns) || 80; // a terminal that does not know its width says 0
-    },
-    write: (bytes) =>
-      new Promise((resolve, reject) => opened().write(bytes, (error) => settle(error, resolve, reject))),
-  };
-}
-
-function settle(error: Error | null | undefined, resolve: () => void, reject: (error: Error) => void): void {
-  if (!error) resolve();
-  else reject(writeFailure(error));
-}
-
-function writeFailure(error: unknown): Error {
-  if (codeOf(error) === "EPIPE") return new ReaderGone();
-  return new BlackboardError("unavailable", `cannot write the output: ${reasonOf(error)}`);
-}
-
 async function confirm(question: string): Promise<boolean> {
-  if (!isatty(2)) {
+  if (!isTerminal(2)) {
     throw usageError("cannot ask, because stderr is not the terminal", "--yes if it is meant");
   }
   const reader = createInterface({ input: process.stdin, output: process.stderr });

@@ -1,15 +1,12 @@
-/**
- * From words to a call. The only importer of commander. Only the called command is loaded and registered: its
- * options and the global ones form one commander command, so that global options work before and after the name.
- */
-import { CommanderError, Command as Parser } from "commander";
-import { BlackboardError, usageError } from "../core/errors.ts";
+/** From words to a call. Only the called command is loaded. */
+import { usageError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS, GROUPS } from "./commands/index.ts";
-import { Given } from "./given.ts";
-import { GLOBAL_OPTIONS, TAKES_VALUE } from "./globals.ts";
-import { commandHelp } from "./help.ts";
+import type { Given } from "./given.ts";
+import { TAKES_VALUE } from "./globals.ts";
+import { hintOn, unknownOption } from "./misuse.ts";
+import { readPlainly, type Typed } from "./plain-words.ts";
 
 /** What the words ask for. */
 export type Call =
@@ -30,17 +27,20 @@ export async function parseCall(argv: readonly string[], columns: number): Promi
   if (stray !== undefined) throw unknownOption(stray);
   if (wants(HELP, before) || isOnly(HELP, after)) return helpOn(name, columns);
   const command = await loadCommand(name);
-  const parser = makeParser(command);
+  const typed = readPlainly(command, [...before, ...after]) ?? (await readAll(command, before, after));
+  return typed === "help" ? helpOn(name, columns) : { kind: "run", command, ...typed };
+}
+
+async function readAll(
+  command: Command,
+  before: readonly string[],
+  after: readonly string[],
+): Promise<Typed | "help"> {
+  const { readWords } = await import("./parser.ts");
   const { words, behind, isCommand } = splitAtDashes(command, after);
-  try {
-    parser.parse([...before, ...words], { from: "user" });
-  } catch (error) {
-    if (error instanceof HelpAsked) return helpOn(name, columns);
-    throw asUsageError(error, command);
-  }
-  if (isCommand && behind.length === 0)
-    throw usageError("behind -- the command to run is missing", hintOn(command));
-  return { kind: "run", command, given: givenOf(command, parser, behind), globals: parser.opts() };
+  const typed = readWords(command, [...before, ...words], behind);
+  if (typed === "help" || !isCommand || behind.length > 0) return typed;
+  throw usageError("behind -- the command to run is missing", hintOn(command));
 }
 
 /** What stands behind the first `--` belongs to the command that is to be run, untouched. */
@@ -70,7 +70,6 @@ function splitAtWord(argv: readonly string[]) {
 
 const HELP = ["--help", "-h"];
 const VERSION = ["--version", "-V"];
-class HelpAsked extends Error {}
 
 function wants(spellings: readonly string[], words: readonly string[]): boolean {
   return words.some((word) => spellings.includes(word));
@@ -78,7 +77,7 @@ function wants(spellings: readonly string[], words: readonly string[]): boolean 
 
 /**
  * Behind the command's name these count only where nothing else stands: `set key -V` has lost a value, and must not
- * pass for a question that was answered. `--help` alone is understood among other words (see `makeParser`).
+ * pass for a question that was answered. `--help` alone is understood among other words (see `parser.ts`).
  */
 function isOnly(spellings: readonly string[], words: readonly string[]): boolean {
   return words.length === 1 && wants(spellings, words);
@@ -103,8 +102,8 @@ async function helpCall(
 
 /** On a command, or a group of them. */
 async function helpOn(name: string, columns: number): Promise<Call> {
+  const { commandHelp, groupHelp } = await import("./help.ts");
   if (!GROUPS.has(name)) return { kind: "help", text: commandHelp(await loadCommand(name), columns) };
-  const { groupHelp } = await import("./help.ts");
   return { kind: "help", text: await groupHelp(name, columns) };
 }
 
@@ -136,77 +135,4 @@ async function loadCommand(name: string): Promise<Command> {
 function wordsBehind(group: string): ReadonlySet<string> {
   const names = [...COMMANDS.keys()].filter((name) => name.startsWith(group));
   return new Set(names.map((name) => name.slice(group.length).replace(/ .*/, "")));
-}
-
-function makeParser(command: Command): Parser {
-  const parser = new Parser(command.name).exitOverride().helpOption(false).allowExcessArguments(false);
-  parser.configureOutput({ writeOut: () => {}, writeErr: () => {} });
-  for (const { usage } of command.args) parser.argument(usage);
-  for (const { flags } of [...command.options, ...GLOBAL_OPTIONS]) parser.option(flags);
-  parser.option("--help").on("option:help", () => {
-    throw new HelpAsked();
-  });
-  for (const name of ["ttl", "wait"]) refuseBoth(parser, name);
-  return parser.action(() => {});
-}
-
-/** `--x` and `--no-x` share one value, of which the last would silently win. */
-function refuseBoth(parser: Parser, name: string): void {
-  let seen = "";
-  const note = (option: string) => {
-    if (seen !== "" && seen !== option) throw usageError(`--${name} and --no-${name} cannot go together`);
-    seen = option;
-  };
-  parser.on(`option:${name}`, () => note("with")).on(`option:no-${name}`, () => note("without"));
-}
-
-function givenOf(command: Command, parser: Parser, behind: readonly string[]): Given {
-  const args = command.args.map(({ usage }, index) => {
-    const name = usage.replace(/[<>[\].]/g, "");
-    return [name, parser.processedArgs[index] as string | string[] | undefined] as const;
-  });
-  return new Given(new Map(args), parser.opts(), behind);
-}
-
-/**
- * Commander's errors quote what was typed, which may be a value (`set key -secret`): only what looks like an option's
- * or argument's name is repeated.
- */
-function asUsageError(error: unknown, command: Command): unknown {
-  if (!(error instanceof CommanderError)) return error;
-  const hint = hintOn(command);
-  switch (error.code) {
-    case "commander.unknownOption":
-      return unknownOption(/'([^']*)'/.exec(error.message)?.[1] ?? "", command);
-    case "commander.missingArgument":
-      return usageError(`missing: ${/'([^']*)'/.exec(error.message)?.[1]}`, hint);
-    case "commander.optionMissingArgument":
-      return usageError(
-        error.message.replace(/^error: option '(.*)' argument missing$/, "$1: the value is missing"),
-        hint,
-      );
-    case "commander.excessArguments":
-      return usageError("too many arguments", `${excessWay(command)}; ${hint}`);
-    default:
-      return new BlackboardError("usage", "the call cannot be understood", { hint });
-  }
-}
-
-function excessWay({ takesCommand }: Command): string {
-  return takesCommand ? "a command to run goes behind --" : "quote a value with spaces";
-}
-
-function unknownOption(word: string, command?: Command): BlackboardError {
-  const name = word.replace(/=.*/s, "");
-  const shown = /^(--[a-z][a-z-]{0,24}|-[a-z])$/i.test(name) ? ` ${name}` : ""; // -word is rather a value
-  const known = [...(command?.options ?? []), ...GLOBAL_OPTIONS].flatMap(
-    ({ flags }) => /--[a-z-]+/.exec(flags) ?? [],
-  );
-  const guess = shown === "" ? null : nearest(name, known);
-  const way = command?.takesCommand ? hintOn(command) : "a value that begins with - goes behind --";
-  return usageError(`there is no option${shown}`, guess === null ? way : `did you mean ${guess}?`);
-}
-
-function hintOn({ name }: Command): string {
-  return `timmy-bb ${name} --help shows how`;
 }

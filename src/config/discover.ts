@@ -36,8 +36,10 @@ export async function discover(configFile: string | null, surroundings: Surround
   if (named !== null) return readNamed(named, surroundings);
   const warnings: string[] = [];
   for (const file of filesUpwards(surroundings.cwd)) {
+    const head = readHead(file, SEARCHED_BYTES, "regular");
+    if (isAbsent(head) && head.reason === null) continue;
     const shown = shownPath(file, surroundings.cwd);
-    const entries = await readMet(file, shown, warnings);
+    const entries = await readMet(head, shown, warnings);
     if (entries !== null) return { file, shown, entries, warnings };
   }
   return readUsers(surroundings, warnings);
@@ -56,10 +58,13 @@ async function readNamed(named: string, surroundings: Surroundings): Promise<Fou
 }
 
 /** A file on the way up: its entries, or `null` to go on. */
-async function readMet(file: string, shown: string, warnings: string[]): Promise<Entry[] | null> {
-  const head = readHead(file, SEARCHED_BYTES, "regular");
+async function readMet(
+  head: Head | Absence,
+  shown: string,
+  warnings: string[],
+): Promise<readonly Entry[] | null> {
   if (!isAbsent(head)) return entriesIn(head, shown, false);
-  if (head.reason !== null) warnings.push(`${shown} cannot be read (${head.reason}) and is passed over`);
+  warnings.push(`${shown} cannot be read (${head.reason}) and is passed over`);
   return null;
 }
 
@@ -87,6 +92,9 @@ async function entriesIn(head: Head, shown: string, strict: boolean): Promise<En
   const problem = unfit(head.bytes);
   if (problem === null && !head.bytes.includes(SECTION)) return null;
   const text = head.bytes.toString("utf8").replace(/^\ufeff/, "");
+  const { readSimply } = await import("./simple-document.ts");
+  const simple = problem === null ? readSimply(text) : null;
+  if (simple !== null) return simple.entries;
   const found = problem ?? (await findInDocument(text));
   if (found === null) return null;
   if (!isProblem(found)) return readEntries(found, shown);

@@ -25,7 +25,9 @@ export async function loadSettings(
   const settings = assemble(choices, found.file, surroundings);
   return {
     settings,
-    origins: keysOf(SETTING).map((key) => describe(choices, key, settings)),
+    get origins() {
+      return keysOf(SETTING).map((key) => describe(choices, key, settings));
+    },
     file: found.file,
     warnings: [...found.warnings, ...unknownVariables(surroundings.env), ...exposedPassword(choices)],
   };
@@ -66,7 +68,7 @@ function memoryPath({ path }: Choices, file: string | null, surroundings: Surrou
  * `--url redis://:new@host` must not be tried with the config file's password.
  */
 function urlsPasswordWins({ url, password }: Choices): boolean {
-  if (parseRedisUrl(url.value).password === null) return false;
+  if (url.given === null || parseRedisUrl(url.value).password === null) return false;
   return password.value === null || url.rank < password.rank;
 }
 

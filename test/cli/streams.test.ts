@@ -177,6 +177,23 @@ describe.concurrent("standard output", () => {
   });
 });
 
+describe.concurrent("a pipe that nobody reads", () => {
+  // It is open for reading, so writing does not fail; whoever writes has to wait, and must still be possible to stop.
+  test.each([
+    ["stdout", "1", "get big"],
+    ["stderr", "2", "get k --backend redis --url unix:///nowhere"],
+  ])("as %s: what waits for it ends at a signal", async (_, descriptor, call) => {
+    const place = Workplace.memory();
+    const set = await place.run(["set", "big"], { input: Buffer.alloc(MEBIBYTE, "x") });
+    expect(set.exit).toBe(0);
+    const script = `mkfifo full; exec 3<>full; head -c 65536 /dev/zero >&3
+      timmy-bb ${call} ${descriptor}>&3 & pid=$!
+      until [ $(ls -l /proc/$pid/fd | grep -c /full$) -gt 2 ]; do :; done # it has opened it for itself, beside what it inherited
+      kill -TERM $pid; wait $pid; echo $?`;
+    expect(await place.bash(script)).toMatchObject({ out: "143\n" });
+  });
+});
+
 const STORES: ReadonlyArray<readonly [string, () => Workplace]> = [
   ["memory", () => Workplace.memory()],
   ["redis", () => Workplace.redis(server)],

@@ -1,92 +1,12 @@
-/**
- * Finds a Redis or Valkey server on this machine, and installs Debian's if there is none and we may. For a vitest
- * `globalSetup`, so that it happens once and not in every test file.
- */
-import { execFile } from "node:child_process";
-import { access, constants, mkdir, rm, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
-
-const run = promisify(execFile);
-const NAMES = ["redis-server", "valkey-server"];
-/** A directory, because making one is atomic; the first process in installs, the others wait. */
-const LOCK = "/tmp/timmy-bb-install-redis.lock";
-const INSTALL_MS = 300_000;
-/** Debian asks this file before it starts a service: 101 is no. */
-const POLICY = "/usr/sbin/policy-rc.d";
+/** A Redis or Valkey server on this machine. For a vitest `globalSetup`, so that it is looked for once and not in every test file. */
+import { getProgram } from "./get-program.ts";
 
 /** The path of a server. */
-export async function getRedisServer(): Promise<string> {
-  return (await findRedisServer()) ?? (await install());
-}
-
-async function findRedisServer(): Promise<string | null> {
-  for (const name of NAMES) {
-    for (const directory of (process.env.PATH ?? "").split(delimiter)) {
-      const path = join(directory, name);
-      if (directory !== "" && (await isExecutable(path))) return path;
-    }
-  }
-  return null;
-}
-
-async function install(): Promise<string> {
-  const mayInstall = process.getuid?.() === 0 && (await isExecutable("/usr/bin/apt-get"));
-  if (mayInstall) await withLock(installPackage);
-  const path = await findRedisServer();
-  if (path !== null) return path;
-  throw new Error(
-    "The tests need a real server: install redis-server (6.2 or later) or valkey-server on the PATH.",
-  );
-}
-
-async function installPackage(): Promise<void> {
-  if ((await findRedisServer()) !== null) return; // another process was here before us
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  await run("apt-get", ["update", "-q"], { env });
-  await withoutServices(() =>
-    run("apt-get", ["install", "-qy", "--no-install-recommends", "redis-server"], { env }),
-  );
-}
-
-/** The package would start a server of its own on port 6379. */
-async function withoutServices(work: () => Promise<unknown>): Promise<void> {
-  if (await isExecutable(POLICY)) return void (await work()); // someone decided already
-  await writeFile(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
-  try {
-    await work();
-  } finally {
-    await rm(POLICY, { force: true });
-  }
-}
-
-async function withLock(work: () => Promise<void>): Promise<void> {
-  const deadline = Date.now() + INSTALL_MS;
-  while (!(await made(LOCK))) {
-    if (Date.now() > deadline) throw new Error(`Another process holds ${LOCK}; remove it if there is none.`);
-    await sleep(200);
-  }
-  try {
-    await work();
-  } finally {
-    await rm(LOCK, { recursive: true, force: true });
-  }
-}
-
-async function made(directory: string): Promise<boolean> {
-  try {
-    await mkdir(directory);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
-    throw error;
-  }
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+export function getRedisServer(): Promise<string> {
+  return getProgram({
+    names: ["redis-server", "valkey-server"],
+    debianPackage: "redis-server",
+    sentence:
+      "The tests need a real server: install redis-server (6.2 or later) or valkey-server on the PATH.",
+  });
 }

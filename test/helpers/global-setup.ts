@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { ROOT } from "./cli.ts";
+import { EXECUTABLE, ROOT } from "./cli.ts";
 import { getRedisServer } from "./get-redis-server.ts";
 
 declare module "vitest" {
@@ -21,6 +21,7 @@ export default async function setup(project: TestProject): Promise<() => void> {
   checkBuilt();
   await getRedisServer();
   const directory = mkdtempSync(join(tmpdir(), "timmy-bb-run-"));
+  process.env.TEST_CACHE = join(directory, "cache");
   project.provide("runDirectory", directory);
   return () => rmSync(directory, { recursive: true, force: true });
 }
@@ -28,13 +29,14 @@ export default async function setup(project: TestProject): Promise<() => void> {
 /** The workers inherit it. `NODE_EXTRA_CA_CERTS` costs every child process 60 ms. */
 function cleanEnvironment(): void {
   for (const name of Object.keys(process.env)) {
-    if (/^(TIMMY_BB_|XDG_|NODE_EXTRA_CA_CERTS$|NODE_OPTIONS$|REDISCLI_AUTH$)/.test(name))
+    if (/^(TIMMY_BB_|XDG_|NODE_EXTRA_CA_CERTS$|(NODE|BUN)_OPTIONS$|REDISCLI_AUTH$)/.test(name))
       delete process.env[name];
   }
 }
 
 function checkBuilt(): void {
-  const built = ["dist/main.js", "dist/index.js"].map((file) => changedAt(join(ROOT, file)));
+  const files = ["dist/timmy-bb.cjs", "dist/index.js"].map((file) => join(ROOT, file));
+  const built = [...files, ...(EXECUTABLE === null ? [] : [EXECUTABLE])].map(changedAt);
   const sources = readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
     .map((entry) => changedAt(join(entry.parentPath, entry.name)));

@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Blackboard, OpenOptions } from "../../src/index.ts";
-import { BIN, type CliOptions, startCli } from "./cli.ts";
+import { type CliOptions, CODE, COMMAND, PROGRAM, startCli } from "./cli.ts";
 import { library } from "./library.ts";
 import { type Ended, type Started, start } from "./processes.ts";
 import type { RedisServer } from "./redis-server.ts";
@@ -109,7 +109,7 @@ export class Workplace {
   /** What a shell needs that shall find the command. */
   shellEnv(): Record<string, string> {
     const path = [binDirectory(), dirname(process.execPath), process.env.PATH ?? ""].join(":");
-    return { PATH: path, HOME: this.dir, SHELL: "/bin/sh", LC_ALL: "C.UTF-8", ...this.env };
+    return { PATH: path, HOME: this.dir, SHELL: "/bin/sh", LC_ALL: "C.UTF-8", ...CODE, ...this.env };
   }
 }
 
@@ -129,7 +129,7 @@ function binDirectory(): string {
   if (bin !== null) return bin;
   bin = tempDir("bin");
   mkdirSync(bin, { recursive: true });
-  symlinkSync(BIN, join(bin, "timmy-bb"));
+  symlinkSync(PROGRAM, join(bin, "timmy-bb"));
   return bin;
 }
 
@@ -139,5 +139,6 @@ export function runBare(
   cwd: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  return start(process.execPath, [BIN, ...args], { env, cwd, timeoutMs: DEADLINE_MS }).ended;
+  const [program = "", ...words] = [...COMMAND, ...args];
+  return start(program, words, { env, cwd, timeoutMs: DEADLINE_MS }).ended;
 }

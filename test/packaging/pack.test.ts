@@ -79,7 +79,10 @@ describe("the tarball", () => {
   test("holds what is needed", () => {
     for (const path of [
       "bin/timmy-bb.js",
-      "dist/main.js",
+      "bin/load.js",
+      "bin/package.json",
+      "dist/timmy-bb.cjs",
+      "dist/ioredis.cjs",
       "dist/index.js",
       "dist/types/index.d.ts",
       "package.json",
@@ -91,7 +94,8 @@ describe("the tarball", () => {
   });
 
   test("holds no tests, sources, dependencies, secrets or build leftovers", () => {
-    const stray = /^(test|src|bench|node_modules|\.)|\.env(\.|$)|\.tgz$|\.db$|\.key$|\.pem$|\.npmrc|\.build-/;
+    const stray =
+      /^(test|src|bench|node_modules|\.)|\.env(\.|$)|\.tgz$|\.db$|\.key$|\.pem$|\.npmrc|\.build-|^dist\/(code|timmy-bb)(\/|$)/;
     const example = "infrastructure/redis/.env.example";
     expect(paths().filter((path) => stray.test(path) && path !== example)).toEqual([]);
   });
@@ -103,7 +107,7 @@ describe("the tarball", () => {
 
   test("names no place of the machine that built it", () => {
     const root = installed();
-    const files = filesIn(root).filter((path) => /\.(js|json|ts|md|yaml|yml|conf)$/.test(path));
+    const files = filesIn(root).filter((path) => /\.(c?js|json|ts|md|yaml|yml|conf)$/.test(path));
     expect(files.length).toBeGreaterThan(30);
     const telling = files.filter((path) =>
       readFileSync(join(root, path), "utf8").includes(ROOT.slice(0, -1)),

@@ -3,8 +3,11 @@ import { expect, test } from "vitest";
 import { pipelined } from "../../src/cli/pipeline.ts";
 import { until } from "../helpers/until.ts";
 
+/** In blocks of five. */
 async function* numbers(count: number) {
-  for (let number = 0; number < count; number++) yield number;
+  for (let first = 0; first < count; first += 5) {
+    yield Array.from({ length: Math.min(5, count - first) }, (_, index) => first + index);
+  }
 }
 
 test("answers come in the order of the questions, whatever the order they are ready in", async () => {
@@ -17,7 +20,7 @@ test("answers come in the order of the questions, whatever the order they are re
     return number;
   };
   const answers: number[] = [];
-  for await (const answer of pipelined(numbers(1000), 16, ask)) answers.push(answer);
+  for await (const some of pipelined(numbers(1000), 16, ask)) answers.push(...some);
   expect(answers).toEqual(Array.from({ length: 1000 }, (_, number) => number));
   expect(most).toBeGreaterThan(4);
   expect(most).toBeLessThanOrEqual(16);
@@ -32,7 +35,7 @@ test("the first failure comes in its place, and ends the asking", async () => {
     return number;
   };
   const all = async () => {
-    for await (const answer of pipelined(numbers(1000), 16, ask)) answers.push(answer);
+    for await (const some of pipelined(numbers(1000), 16, ask)) answers.push(...some);
   };
   await expect(all()).rejects.toThrow("five");
   expect(answers).toEqual([0, 1, 2, 3, 4]);
@@ -46,7 +49,7 @@ test("questions that cannot be read: what was asked is answered, then it fails",
   }
   const answers: number[] = [];
   const all = async () => {
-    for await (const answer of pipelined(broken(), 16, async (number) => number)) answers.push(answer);
+    for await (const some of pipelined(broken(), 16, async (number) => number)) answers.push(...some);
   };
   await expect(all()).rejects.toThrow("unreadable");
   expect(answers).toEqual([0, 1, 2]);
@@ -55,7 +58,7 @@ test("questions that cannot be read: what was asked is answered, then it fails",
 test("whoever leaves the loop ends the asking", async () => {
   let asked = 0;
   const ask = async () => ++asked;
-  for await (const answer of pipelined(numbers(1000), 4, ask)) if (answer === 2) break;
+  for await (const some of pipelined(numbers(1000), 4, ask)) if (some.includes(2)) break;
   const before = asked;
   await until("some turns", async () => new Promise((resolve) => setImmediate(() => resolve(true))));
   expect(asked).toBe(before);
