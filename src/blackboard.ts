@@ -2,8 +2,8 @@
  * The blackboard as programs and commands use it: validates names, applies the prefix and the defaults, and
  * delegates to a store. It knows neither which store that is nor who calls.
  */
-import type { Backend, Capabilities, Follower } from "./core/backend.ts";
-import type { BoardDefaults, ConsumeOptions, SubscribeOptions } from "./core/board-options.ts";
+import type { Capabilities, Follower } from "./core/backend.ts";
+import type { ConsumeOptions, SubscribeOptions } from "./core/board-options.ts";
 import type { Consumer } from "./core/consumer.ts";
 import { Following, isKeys, type KeysWanted } from "./core/following.ts";
 import type { Held } from "./core/held.ts";
@@ -19,20 +19,25 @@ import type { HistoryOptions, WaitForOptions, WatchOptions } from "./core/watch-
 /** One board: a map of keys and a log of messages. Get one from `openBlackboard` or `getBlackboard`. */
 export class Blackboard extends KeyMap {
   readonly #listeners = new Listeners();
-  readonly #following: Following;
-  /** Locks, held across calls or processes, and what is known of them. For work in this program, `lock` does it all. */
-  readonly locks: Locks;
-  /** Resolves when the board is closed. */
-  readonly closed = new Promise<void>((resolve) =>
-    this.closing.signal.addEventListener("abort", () => resolve()),
-  );
+  // Made when they are needed: a board that is opened for one `get` does not pay for them.
+  #followingOrNone: Following | null = null;
+  #locksOrNone: Locks | null = null;
+  #closed: Promise<void> | null = null;
 
-  constructor(backend: Backend, defaults: BoardDefaults) {
-    super(backend, defaults);
-    const { agent, host, pid } = defaults;
-    const place = { names: this.names, agent, closed: this.closing.signal };
-    this.#following = new Following(place, () => this.store);
-    this.locks = new Locks({ ...place, owner: agent, host, pid }, () => this.store);
+  /** Locks, held across calls or processes, and what is known of them. For work in this program, `lock` does it all. */
+  get locks(): Locks {
+    const { agent, host, pid } = this.defaults;
+    this.#locksOrNone ??= new Locks({ ...this.#place, owner: agent, host, pid }, () => this.store);
+    return this.#locksOrNone;
+  }
+
+  /** Resolves when the board is closed. */
+  get closed(): Promise<void> {
+    const { signal } = this.closing;
+    this.#closed ??= signal.aborted
+      ? Promise.resolve()
+      : new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    return this.#closed;
   }
 
   /** Where the stores differ: the largest value, and whether foreign clients can take part. */
@@ -135,10 +140,20 @@ export class Blackboard extends KeyMap {
 
   /** Gives back what consumers hold, and locks, and lets go of every file, socket and timer. */
   async close(): Promise<void> {
-    this.closing.abort();
-    const ended = await Promise.allSettled([this.#following.close(), this.locks.close(), this.handedOut()]);
+    this.closing.end();
+    const parts = [this.#followingOrNone?.close(), this.#locksOrNone?.close(), this.handedOut()];
+    const ended = await Promise.allSettled(parts);
     await this.backend.close();
     for (const end of ended) if (end.status === "rejected") throw end.reason;
+  }
+
+  get #following(): Following {
+    this.#followingOrNone ??= new Following(this.#place, () => this.store);
+    return this.#followingOrNone;
+  }
+
+  get #place() {
+    return { names: this.names, agent: this.defaults.agent, closed: this.closing.signal };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,6 +6,7 @@ import type { Blackboard } from "../blackboard.ts";
 import type { LoadedSettings } from "../config/index.ts";
 import type { ExitName } from "./exit.ts";
 import type { Given } from "./given.ts";
+import type { Sink } from "./sink.ts";
 
 export interface Command {
   readonly name: string;
@@ -17,6 +18,13 @@ export interface Command {
   readonly options: readonly Option[];
   /** What stands behind `--` is a command to run with its arguments, which may be missing or not; else `--` ends the options. */
   readonly takesCommand?: "perhaps" | "always";
+  /**
+   * So many calls of it may be under way at once in a batch, for it asks the board once, as soon as it has it, and does nothing else before.
+   * Default: it waits for all before it, and those behind wait for it.
+   */
+  readonly atOnce?: number;
+  /** Whether a call goes on until it is stopped, or may wait for what others do: it needs a process of its own. Default: none does. */
+  readonly waits?: (given: Given) => boolean;
   /** Shown in help and docs, and run by a test in this order. */
   readonly examples: readonly Example[];
   run(context: Context, given: Given): Promise<Outcome>;
@@ -59,7 +67,7 @@ export interface Context {
   passSignals(pass: (signal: NodeJS.Signals) => void): () => void;
   /** At its very end the program ends by this signal, as whoever started it may want to know. */
   endBy(signal: NodeJS.Signals): void;
-  /** The process that started this one. */
+  /** The process that started this one; another's number when that one has ended. */
   readonly parentPid: number;
   /** What commands that are run here get: the process's environment, and the flags as variables, without passwords. */
   environment(): Readonly<Record<string, string>>;
@@ -81,8 +89,8 @@ export interface Context {
 export interface Input {
   /** All of standard input. @throws BlackboardError `usage` if it is closed */
   all(): Promise<Buffer>;
-  /** Standard input, line by line, without the line ends. */
-  lines(): AsyncIterable<Buffer>;
+  /** Standard input as it comes. @throws BlackboardError `usage` if it is closed */
+  chunks(): AsyncIterable<Buffer>;
   /** A file's bytes. @throws BlackboardError `usage` naming the file and the reason */
   file(path: string): Promise<Buffer>;
   readonly isTerminal: boolean;
@@ -106,12 +114,14 @@ export interface Row {
 export interface Outcome {
   /** A number: the status of a command that was run. A function: asked when the rows are out, on which it depends. */
   readonly exit?: ExitName | number | (() => ExitName);
-  /** An array is written in blocks; of an async iterable, each as soon as it comes, together with those that are there by then. */
-  readonly rows?: readonly Row[] | AsyncIterable<Row>;
+  /** An array is written in blocks; of an async iterable, each (or several, if they come so) as soon as it comes, together with those that are there by then. */
+  readonly rows?: readonly Row[] | AsyncIterable<Row | readonly Row[]>;
   /** Given: on a terminal the rows are shown as a table under these heads, all at once. */
   readonly heads?: readonly string[];
   /** Making the rows is the work itself: it goes on when nobody reads them any more. */
   readonly mustEnd?: boolean;
   /** Cells go to a terminal as they are, control characters included. */
   readonly raw?: boolean;
+  /** Instead of rows, for a command whose output is half of a conversation: holds it. */
+  readonly speak?: (out: Sink) => Promise<void>;
 }

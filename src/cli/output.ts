@@ -2,8 +2,8 @@
 import { collect } from "../core/collect.ts";
 import { encodeName } from "../core/names.ts";
 import type { Cell, Outcome, Row } from "./command.ts";
-import { ReaderGone, type Sink } from "./io.ts";
 import { RecordStream } from "./record-stream.ts";
+import { ReaderGone, type Sink } from "./sink.ts";
 import type { Style } from "./style.ts";
 import { escapeAll, escapeControls, escapeJson } from "./terminal.ts";
 
@@ -22,19 +22,21 @@ export async function writeOutcome(
   form: OutputForm,
   halt: () => void,
 ): Promise<void> {
+  if (outcome.speak !== undefined) return outcome.speak(out);
   const rows = outcome.rows ?? [];
   const isTable = outcome.heads !== undefined && out.isTerminal && !form.json;
   if (isTable) {
-    const all = Symbol.asyncIterator in rows ? await collect(rows) : rows;
+    const all = Symbol.asyncIterator in rows ? (await collect(rows)).flat() : rows;
     return writeTable(outcome.heads ?? [], all, out, form.style);
   }
-  const bytesOf = (row: Row) => (form.json ? jsonLine(row) : plainLine(row, out.isTerminal && !outcome.raw));
+  const isEscaped = out.isTerminal && !outcome.raw;
+  const bytesOf: BytesOf = (some) => (form.json ? jsonLines(some) : plainLines(some, isEscaped));
   if (!(Symbol.asyncIterator in rows)) return writeBlocks(rows, bytesOf, out);
   const isFatal = (error: Error) => !(outcome.mustEnd && error instanceof ReaderGone);
   const stream = new RecordStream(out, (error) => isFatal(error) && halt());
   try {
-    for await (const row of rows) {
-      const isFull = stream.add(bytesOf(row), row.written);
+    for await (const item of rows) {
+      const isFull = "cells" in item ? stream.add(bytesOf([item]), item.written) : stream.add(bytesOf(item));
       if (isFull) await stream.drained();
       if (stream.failure !== null && isFatal(stream.failure)) break;
     }
@@ -44,11 +46,13 @@ export async function writeOutcome(
   if (stream.failure !== null && isFatal(stream.failure)) throw stream.failure;
 }
 
-async function writeBlocks(rows: readonly Row[], bytesOf: (row: Row) => Buffer, out: Sink): Promise<void> {
+type BytesOf = (rows: readonly Row[]) => Buffer;
+
+async function writeBlocks(rows: readonly Row[], bytesOf: BytesOf, out: Sink): Promise<void> {
   let block: Buffer[] = [];
   let size = 0;
   for (const row of rows) {
-    const bytes = bytesOf(row);
+    const bytes = bytesOf([row]);
     block.push(bytes);
     size += bytes.length;
     if (size < BLOCK_BYTES) continue;
@@ -59,18 +63,27 @@ async function writeBlocks(rows: readonly Row[], bytesOf: (row: Row) => Buffer, 
   if (size > 0) await out.write(Buffer.concat(block));
 }
 
-function jsonLine(row: Row): Buffer {
-  return Buffer.from(`${escapeJson(JSON.stringify(row.json))}\n`);
+function jsonLines(rows: readonly Row[]): Buffer {
+  return Buffer.from(rows.map((row) => `${escapeJson(JSON.stringify(row.json))}\n`).join(""));
 }
 
-function plainLine(row: Row, isEscaped: boolean): Buffer {
+/** What is text is put together as such: all of it becomes bytes at once. */
+function plainLines(rows: readonly Row[], isEscaped: boolean): Buffer {
   const parts: Uint8Array[] = [];
-  for (const [index, cell] of row.cells.entries()) {
-    if (index > 0) parts.push(Buffer.from("\t"));
-    parts.push(isEscaped ? Buffer.from(escapeControls(textOf(cell))) : bytesOf(cell));
+  let text = "";
+  for (const { cells, end = "\n" } of rows) {
+    for (const [index, cell] of cells.entries()) {
+      if (index > 0) text += "\t";
+      if (isEscaped) text += escapeControls(textOf(cell));
+      else if (typeof cell === "string") text += cell;
+      else {
+        parts.push(encodeName(text), cell);
+        text = "";
+      }
+    }
+    text += end;
   }
-  parts.push(Buffer.from(row.end ?? "\n"));
-  return Buffer.concat(parts);
+  return parts.length === 0 ? encodeName(text) : Buffer.concat([...parts, encodeName(text)]);
 }
 
 function bytesOf(cell: Cell): Uint8Array {
@@ -93,15 +106,23 @@ async function writeTable(
   const table = new Table({
     head: heads.map((head) => style.head(head)),
     style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 2 },
-    chars: NO_FRAME,
+    chars: noFrame(),
   });
   for (const row of rows) table.push(row.cells.map((cell) => escapeAll(textOf(cell))));
   const lines = table.toString().split("\n");
   await out.write(`${lines.map((line) => line.trimEnd()).join("\n")}\n`);
 }
 
-const NO_FRAME = Object.fromEntries(
-  ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"]
-    .concat(["left", "left-mid", "mid", "mid-mid", "right", "right-mid", "middle"])
-    .map((part) => [part, ""]),
-);
+function noFrame(): Record<string, string> {
+  const parts = [
+    "top",
+    "top-mid",
+    "top-left",
+    "top-right",
+    "bottom",
+    "bottom-mid",
+    "bottom-left",
+    "bottom-right",
+  ].concat(["left", "left-mid", "mid", "mid-mid", "right", "right-mid", "middle"]);
+  return Object.fromEntries(parts.map((part) => [part, ""]));
+}

@@ -6,7 +6,7 @@ export function sayingWhenWaiting(input: Input, afterMs: number, notice: (text: 
   return {
     isTerminal: input.isTerminal,
     file: (path) => input.file(path),
-    lines: () => input.lines(),
+    chunks: () => input.chunks(),
     async all() {
       const timer = setTimeout(() => notice("waiting for the end of standard input"), afterMs);
       try {

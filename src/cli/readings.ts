@@ -16,5 +16,5 @@ export function plainValue({ key, value }: Reading): Buffer {
 
 export function readingJson(key: string, value: Uint8Array, facts = UNKNOWN): Row["json"] {
   const { id, by, at, ttlMs } = facts;
-  return { ...jsonName("key", key), ...jsonBytes("value", value), id, by, at, ttl_ms: ttlMs };
+  return Object.assign(jsonName("key", key, jsonBytes("value", value)), { id, by, at, ttl_ms: ttlMs });
 }

@@ -1,6 +1,6 @@
 /** Records on their way out: each leaves at once, together with those that are there by then. */
 import { setImmediate as turn } from "node:timers/promises";
-import type { Sink } from "./io.ts";
+import type { Sink } from "./sink.ts";
 
 /** So much waits at most while a write is under way; then the maker of the records waits, too. */
 const FULL_BYTES = 65_536;
@@ -23,7 +23,7 @@ export class RecordStream {
   }
 
   /** True: enough is waiting, no more should be added before `drained`. */
-  add(bytes: Uint8Array, written: Written): boolean {
+  add(bytes: Uint8Array, written?: Written): boolean {
     this.#waiting.push(bytes);
     this.#size += bytes.length;
     if (written !== undefined) this.#callbacks.push(written);

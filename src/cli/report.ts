@@ -1,7 +1,7 @@
 /** What goes to stderr: notices and errors, for people or as JSON. Never a value, never a password. */
 import { BlackboardError, reasonOf } from "../core/errors.ts";
 import { CannotRun, EXIT_OF_KIND, EXITS } from "./exit.ts";
-import type { Sink } from "./io.ts";
+import type { Sink } from "./sink.ts";
 import type { Style } from "./style.ts";
 import { escapeControls, escapeJson } from "./terminal.ts";
 
@@ -31,14 +31,11 @@ export class Reporter {
 
   /** Tells an error and returns the exit code it leads to. */
   error(thrown: unknown): number {
-    const error = thrown instanceof BlackboardError ? thrown : faultOf(thrown);
-    const exit = error instanceof CannotRun ? error.status : EXITS[EXIT_OF_KIND[error.kind]].code;
-    const hint = error.hint ?? null;
-    if (this.#form.json) {
-      const { kind, message } = error;
-      this.#write(escapeJson(JSON.stringify({ error: { kind, message, hint, exit } })));
-    } else {
-      this.#write(`${this.#form.style.error("timmy-bb:")} ${escapeControls(error.message)}`);
+    const error = errorJson(thrown);
+    const { message, hint, exit } = error;
+    if (this.#form.json) this.#write(escapeJson(JSON.stringify({ error })));
+    else {
+      this.#write(`${this.#form.style.error("timmy-bb:")} ${escapeControls(message)}`);
       if (hint !== null) this.#write(`${this.#form.style.dim("hint:")} ${escapeControls(hint)}`);
     }
     if (this.#form.debug) this.#write(stackOf(thrown));
@@ -53,6 +50,14 @@ export class Reporter {
   #write(line: string): void {
     this.#written = this.#written.then(() => this.#err.write(`${line}\n`)).catch(() => {});
   }
+}
+
+/** An error as programs get it. */
+export function errorJson(thrown: unknown) {
+  const error = thrown instanceof BlackboardError ? thrown : faultOf(thrown);
+  const exit = error instanceof CannotRun ? error.status : EXITS[EXIT_OF_KIND[error.kind]].code;
+  const { kind, message, hint = null } = error;
+  return { kind, message, hint, exit };
 }
 
 function faultOf(thrown: unknown): BlackboardError {

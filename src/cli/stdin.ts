@@ -1,22 +1,22 @@
 /** Standard input and files as bytes: bounded, and never a guess where there is nothing to read. */
 import { createReadStream, fstatSync, readFileSync, readlinkSync } from "node:fs";
-import { isatty } from "node:tty";
 import { codeOf, reasonOf, usageError } from "../core/errors.ts";
 import type { Input } from "./command.ts";
+import { isTerminal } from "./sink.ts";
 
 /** No store takes a larger value, so an endless input is not read further. 512 MiB. */
 const MAX_BYTES = 512 * 1024 * 1024;
 
 export function processInput(): Input {
   return {
-    isTerminal: isatty(0),
+    isTerminal: isTerminal(0),
     async all() {
       checkReadable();
       return collectBytes("standard input", process.stdin);
     },
-    async *lines() {
+    async *chunks() {
       checkReadable();
-      yield* splitLines(named("standard input", process.stdin));
+      yield* named("standard input", process.stdin);
     },
     file: (path) => collectBytes(path, createReadStream(path)),
   };
@@ -42,26 +42,8 @@ async function* named(name: string, stream: AsyncIterable<Buffer>): AsyncGenerat
   }
 }
 
-/** Lines as bytes; a last line without its line break counts. */
-async function* splitLines(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let parts: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    let start = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      yield Buffer.concat([...parts, chunk.subarray(start, end)]);
-      parts = [];
-      size = 0;
-      start = end + 1;
-    }
-    if (start === chunk.length) continue;
-    size = checkSize("a line of standard input", size + chunk.length - start);
-    parts.push(chunk.subarray(start));
-  }
-  if (parts.length > 0) yield Buffer.concat(parts);
-}
-
-function checkSize(name: string, size: number): number {
+/** @throws BlackboardError `usage` if it is more than any store takes */
+export function checkSize(name: string, size: number): number {
   if (size <= MAX_BYTES) return size;
   throw usageError(`${name} is over ${MAX_BYTES} bytes, the limit of a value`);
 }

@@ -28,7 +28,7 @@ export function escapeAll(text: string): string {
 
 /** A name in a line of its own: line breaks, which only foreign clients write, are shown. */
 export function oneLine(text: string): string {
-  return text.replace(/\n/g, "\\n").replace(/\r/g, "\\r");
+  return /[\n\r]/.test(text) ? text.replace(/\n/g, "\\n").replace(/\r/g, "\\r") : text;
 }
 
 /** The same for a name with something behind it, from which a TAB parts it. */

@@ -6,7 +6,7 @@ const LONGEST_MS = 2_147_483_647;
 export function setAlarm(ms: number, ring: () => void): () => void {
   let timer: NodeJS.Timeout;
   const wait = (leftMs: number) => {
-    const stepMs = Math.min(leftMs, LONGEST_MS);
+    const stepMs = Math.min(Math.max(leftMs, 0), LONGEST_MS); // newer Nodes warn of what is overdue
     timer = setTimeout(() => (leftMs > stepMs ? wait(leftMs - stepMs) : ring()), stepMs);
   };
   wait(ms);

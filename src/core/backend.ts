@@ -105,7 +105,7 @@ export interface Backend {
    * The matching keys, in batches, in no order. A key that exists during the whole listing comes exactly once; one that
    * is written or deleted meanwhile comes at most once. The board's own bookkeeping never comes.
    */
-  keys(pattern: string): AsyncIterable<readonly string[]>;
+  keys(pattern: string, options?: KeysOptions): AsyncIterable<readonly string[]>;
 
   /** What is known of each key, in the order given; `null` for one that is absent. */
   describe(keys: readonly string[]): Promise<ReadonlyArray<KeyFacts | null>>;
@@ -217,6 +217,11 @@ export interface SetOptions {
   readonly condition: Condition | null;
   readonly fence: Fence | null;
   readonly agent: string;
+}
+
+export interface KeysOptions {
+  /** They are deleted as they come: a store may list them in an order in which that is cheap. */
+  readonly toDelete?: boolean;
 }
 
 export interface DelOptions {

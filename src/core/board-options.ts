@@ -50,8 +50,18 @@ export interface SubscribeOptions extends WaitOptions {
   readonly live?: boolean;
 }
 
+/** Options of {@link Blackboard.keyBatches}. */
+export interface KeyBatchOptions {
+  /** In the order of the names' bytes: all are read before the first batch comes, and take some 20 bytes more than the name each. */
+  readonly sorted?: boolean;
+  /** At most so many; the first in order, if they are sorted. */
+  readonly limit?: number;
+}
+
 /** Options of {@link Blackboard.list}. */
 export interface ListOptions {
+  /** In the order of the names' bytes. What is known of a key is then asked shortly before it comes; the names are held as by `keyBatches`. */
+  readonly sorted?: boolean;
   /** Only keys not written for so many milliseconds; never one a foreign client wrote. */
   readonly unwrittenForMs?: number;
   /** Only keys that this agent wrote last. */
@@ -92,7 +102,8 @@ export interface BoardDefaults {
 
 const SET_OPTIONS = ["ttlMs", "if", "ifValue", "fence"];
 const CLEAR_OPTIONS = ["unwrittenForMs", "max", "dryRun"];
-const LIST_OPTIONS = ["unwrittenForMs", "by"];
+const KEY_BATCH_OPTIONS = ["sorted", "limit"];
+const LIST_OPTIONS = ["sorted", "unwrittenForMs", "by"];
 const WAIT_OPTIONS = ["signal", "onState", "onGap"];
 export const SUBSCRIBE_OPTIONS = [...WAIT_OPTIONS, "last", "since", "live"];
 const CONSUME_OPTIONS = [...WAIT_OPTIONS, "consumer", "begin", "ackTimeoutMs", "retries", "prefetch"];
@@ -129,6 +140,12 @@ export function checkClear(options: ClearOptions): void {
   if (options.dryRun !== undefined && typeof options.dryRun !== "boolean") {
     throw usageError("the option dryRun must be true or false");
   }
+}
+
+/** @throws BlackboardError `usage` */
+export function checkKeyBatches(options: KeyBatchOptions): void {
+  refuseUnknown(options, KEY_BATCH_OPTIONS);
+  checkWhole("limit", options.limit);
 }
 
 /** @throws BlackboardError `usage` */

@@ -1,20 +1,24 @@
 /** A board's map of keys: reading and writing them. Names go in and come out without the prefix. */
+import { ahead } from "./ahead.ts";
 import type { Backend } from "./backend.ts";
 import {
   type BoardDefaults,
   type ClearOptions,
   checkClear,
+  checkKeyBatches,
   checkList,
   conditionOf,
   fenceOf,
+  type KeyBatchOptions,
   type ListOptions,
   type SetValueOptions,
 } from "./board-options.ts";
 import type { Conditional, SetResult } from "./conditional.ts";
+import { Ending } from "./ending.ts";
 import { usageError } from "./errors.ts";
 import { parseJson } from "./json.ts";
 import { Naming } from "./naming.ts";
-import { clearIn, factsOf } from "./select.ts";
+import { clearIn, factsIn, namesIn } from "./select.ts";
 import { type TakeOptions, takeFrom } from "./taking.ts";
 import type { KeyFacts, Reading, Taken } from "./types.ts";
 import { checkIncrement, checkTtl, toBytes, type Value } from "./values.ts";
@@ -24,7 +28,7 @@ export class KeyMap {
   protected readonly names: Naming;
   protected readonly defaults: BoardDefaults;
   protected readonly backend: Backend;
-  protected readonly closing = new AbortController();
+  protected readonly closing = new Ending();
   /** What is being taken is gone from the board: whoever asked for it must get it. */
   readonly #taking = new Set<Promise<unknown>>();
 
@@ -100,18 +104,33 @@ export class KeyMap {
 
   /** The keys that match a Redis glob, each once, in no order. */
   async *keys(pattern = "*"): AsyncGenerator<string, void, undefined> {
-    for await (const batch of this.store.keys(this.names.pattern(pattern))) {
-      for (const key of batch) yield this.names.shown(key);
-    }
+    for await (const batch of this.keyBatches(pattern)) yield* batch;
   }
 
-  /** The keys that match, with what is known of each, in no order. */
+  /** The same many at a time, as they come: for a million keys the way to go. */
+  async *keyBatches(
+    pattern = "*",
+    options: KeyBatchOptions = {},
+  ): AsyncGenerator<readonly string[], void, undefined> {
+    checkKeyBatches(options);
+    for await (const batch of namesIn(this.store, this.names.pattern(pattern), options))
+      yield batch.map(this.names.shown);
+  }
+
+  /** The keys that match, with what is known of each; in no order, unless told otherwise. */
   async *list(pattern = "*", options: ListOptions = {}): AsyncGenerator<KeyFacts, void, undefined> {
+    for await (const batch of this.listBatches(pattern, options)) yield* batch;
+  }
+
+  /** The same many at a time, as they come. */
+  async *listBatches(
+    pattern = "*",
+    options: ListOptions = {},
+  ): AsyncGenerator<readonly KeyFacts[], void, undefined> {
     checkList(options);
     const store = await this.store.pin();
-    for await (const batch of factsOf(store, this.names.pattern(pattern), options)) {
-      for (const facts of batch) yield { ...facts, key: this.names.shown(facts.key) };
-    }
+    for await (const batch of ahead(factsIn(store, this.names.pattern(pattern), options)))
+      yield batch.map((facts) => ({ ...facts, key: this.names.shown(facts.key) }));
   }
 
   /** Milliseconds left to live, `null` if the key does not expire, `undefined` if it is absent. */
@@ -159,7 +178,7 @@ export class KeyMap {
 
   /** @throws BlackboardError `usage` if the board is closed */
   protected get store(): Backend {
-    if (this.closing.signal.aborted) throw usageError("the board is closed");
+    if (this.closing.isOver) throw usageError("the board is closed");
     return this.backend;
   }
 }

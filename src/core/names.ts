@@ -16,8 +16,9 @@ export const MAX_PATTERN_BYTES = 4096;
 /** Root of everything that is timmy-bb's own in a shared store; never a user's key. */
 export const OWN_ROOT = "timmy-bb:";
 
+/** What a decoder puts in the place of bytes that are not UTF-8. To look for it is cheaper than to look at the bytes twice. */
+const REPLACEMENT = "\ufffd";
 const LONE_BYTE = /[\udc80-\udcff]/u;
-const LONE_SURROGATE = /\p{Surrogate}/u;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/u;
 
 /** The bytes of a name. */
@@ -34,8 +35,11 @@ export function encodeName(name: string): Buffer {
 
 /** The name for some bytes; `encodeName` gives the very same bytes back. */
 export function decodeName(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (isUtf8(buffer)) return buffer.toString("utf8");
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString("utf8");
+  if (!text.includes(REPLACEMENT) || isUtf8(buffer)) return text;
   let name = "";
   let start = 0;
   while (start < buffer.length) {
@@ -49,7 +53,7 @@ export function decodeName(bytes: Uint8Array): string {
 
 /** Whether every byte of a name is part of valid UTF-8. */
 export function isTextName(name: string): boolean {
-  return !LONE_SURROGATE.test(name);
+  return name.isWellFormed();
 }
 
 /**

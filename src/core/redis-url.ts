@@ -48,7 +48,9 @@ function parseLogin(login: string): Pick<RedisAddress, "username" | "password"> 
 type Place = Omit<RedisAddress, "username" | "password">;
 
 function networkPlace(place: string, tls: boolean): Place {
-  const parts = /^(\[[0-9a-fA-F:.%]+\]|[^:/?#[\]\s\p{Cc}]*)(?::([^/?#]*))?(?:\/([^?#]*))?$/u.exec(place);
+  const parts = /^(\[[0-9a-fA-F:.%]+\]|[^:/?#[\]\s\x00-\x1f\x7f-\x9f]*)(?::([^/?#]*))?(?:\/([^?#]*))?$/.exec(
+    place,
+  );
   if (parts === null) throw usageError("the redis URL cannot be read", EXPECTED);
   const host = parts[1] || "localhost";
   const port = parts[2] === undefined ? 6379 : wholeNumber("port", parts[2], 1, 65_535);
@@ -63,7 +65,7 @@ function unixPlace(place: string): Place {
   if (!path.startsWith("/")) throw usageError("the redis URL needs an absolute socket path", EXPECTED);
   const db = parseDb(queryDb(parts?.[2] ?? ""));
   const socketPath = decode(path);
-  if (/\p{Cc}/u.test(socketPath))
+  if (/[\x00-\x1f\x7f-\x9f]/.test(socketPath))
     throw usageError("the redis URL has a control character in its path", EXPECTED);
   return {
     tls: false,

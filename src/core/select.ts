@@ -1,16 +1,32 @@
 /** Which keys a command means: a pattern, and perhaps an age or an author. All steps on one store. */
 import type { Backend } from "./backend.ts";
-import type { ClearOptions, ListOptions } from "./board-options.ts";
+import type { ClearOptions, KeyBatchOptions, ListOptions } from "./board-options.ts";
 import { BlackboardError } from "./errors.ts";
+import { inOrder } from "./in-order.ts";
 import type { KeyFacts } from "./types.ts";
 
-/** What is known of each matching key, in batches. */
-export async function* factsOf(
+/** The matching names, in batches. */
+export async function* namesIn(
   store: Backend,
   pattern: string,
-  { unwrittenForMs, by }: ListOptions,
-): AsyncGenerator<KeyFacts[]> {
+  { sorted = false, limit = Number.POSITIVE_INFINITY }: KeyBatchOptions,
+): AsyncGenerator<readonly string[]> {
+  if (sorted) return yield* inOrder(store.keys(pattern), limit);
+  let left = limit;
   for await (const batch of store.keys(pattern)) {
+    if (left > 0) yield batch.slice(0, left);
+    left -= batch.length;
+    if (left <= 0) return;
+  }
+}
+
+/** What is known of each matching key, in batches. */
+export async function* factsIn(
+  store: Backend,
+  pattern: string,
+  { sorted = false, unwrittenForMs, by }: ListOptions,
+): AsyncGenerator<KeyFacts[]> {
+  for await (const batch of namesIn(store, pattern, { sorted })) {
     const facts = (await store.describe(batch)).filter((one) => one !== null);
     yield facts.filter((one) => isStale(one, unwrittenForMs) && (by === undefined || one.by === by));
   }
@@ -24,7 +40,7 @@ async function* matchingIn(
 ): AsyncGenerator<readonly string[]> {
   if (unwrittenForMs === undefined) yield* store.keys(pattern);
   else
-    for await (const batch of factsOf(store, pattern, { unwrittenForMs })) yield batch.map(({ key }) => key);
+    for await (const batch of factsIn(store, pattern, { unwrittenForMs })) yield batch.map(({ key }) => key);
 }
 
 function isStale(facts: KeyFacts, unwrittenForMs: number | undefined): boolean {
@@ -67,9 +83,12 @@ export async function clearIn(
   { unwrittenForMs, max, dryRun }: ClearOptions,
   agent: string,
 ): Promise<number> {
-  const matching = matchingIn(store, pattern, unwrittenForMs);
-  if (dryRun) return sizeOf(matching);
-  const chosen = max === undefined ? matching : await atMost(max, matching);
+  if (dryRun) return sizeOf(matchingIn(store, pattern, unwrittenForMs));
+  // Whether a key is old enough is looked at when it is deleted: only what is counted before must be looked at before.
+  const isCounted = max !== undefined;
+  const chosen = isCounted
+    ? await atMost(max, matchingIn(store, pattern, unwrittenForMs))
+    : store.keys(pattern, { toDelete: true });
   const age = unwrittenForMs === undefined ? {} : { unwrittenForMs };
   let deleted = 0;
   for await (const batch of chosen) deleted += await store.del(batch, { agent, ...age });

@@ -1,9 +1,9 @@
 /** Every row of the exit table, by a real call, on both stores where it applies: code, stdout and what is said. */
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { EXITS, type ExitName } from "../../src/cli/exit.ts";
-import { BIN } from "../helpers/cli.ts";
+import { BIN, insideProgram } from "../helpers/cli.ts";
 import { withServer } from "../helpers/file-server.ts";
 import { start } from "../helpers/processes.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
@@ -222,8 +222,7 @@ describe.concurrent("without a store", () => {
 
   test("70 when the program cannot be loaded", async () => {
     const copy = tempDir("broken");
-    mkdirSync(join(copy, "bin"));
-    copyFileSync(BIN, join(copy, "bin/timmy-bb.js"));
+    cpSync(dirname(BIN), join(copy, "bin"), { recursive: true });
     writeFileSync(join(copy, "package.json"), '{"type":"module"}');
     const run = () =>
       start(process.execPath, [join(copy, "bin/timmy-bb.js"), "get", "k"], { env: {}, cwd: copy }).ended;
@@ -231,8 +230,13 @@ describe.concurrent("without a store", () => {
     expect(missing).toMatchObject({ exitCode: codeOf("bug"), stdout: Buffer.alloc(0) });
     expect(missing.stderr).toMatch(/^timmy-bb: cannot be loaded: .*\n/);
     mkdirSync(join(copy, "dist"));
-    for (const wrong of ["syntax error (", "throw new Error('at load')", "export const main = 1;"]) {
-      writeFileSync(join(copy, "dist/main.js"), wrong);
+    for (const wrong of [
+      "syntax error (",
+      "throw new Error('at load')",
+      "export const main = 1;",
+      "exports.main = 1;",
+    ]) {
+      writeFileSync(join(copy, "dist/timmy-bb.cjs"), wrong);
       expect((await run()).exitCode).toBe(70);
     }
   });
@@ -269,9 +273,7 @@ test("to wait for longer than a timer of Node can is to wait", async () => {
 
 test("a fault that nobody catches is 70, not absent", async () => {
   const place = Workplace.memory();
-  const env = {
-    NODE_OPTIONS: "--import=data:text/javascript,setTimeout(()=>Promise.reject(new%20Error('late')),300)",
-  };
+  const env = insideProgram("setTimeout(() => Promise.reject(new Error('late')), 300)");
   const { exit, err } = await place.run(["subscribe", "c", "--wait", "20s"], { env });
   expect([exit, err]).toEqual([70, "timmy-bb: a fault of timmy-bb: late\n"]);
 });

@@ -1,6 +1,7 @@
 /** A command for each message: what it gets, how it may end, and how many at once. */
 import { constants, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { COMMAND } from "../helpers/cli.ts";
 import { killProcesses } from "../helpers/processes.ts";
 import { RedisServer } from "../helpers/redis-server.ts";
 import { removeTempDirs } from "../helpers/temp.ts";
@@ -122,7 +123,8 @@ describe.concurrent("what a command gets", () => {
 
   test("an almost empty environment, a closed standard input", async () => {
     const { place } = await placeWith("x");
-    const bare = `env -i HOME="$HOME" "$(command -v node)" "$(readlink -f "$(command -v timmy-bb)")" --backend memory`;
+    const words = COMMAND.map((word) => `'${word}'`).join(" ");
+    const bare = `env -i HOME="$HOME" ${words} --backend memory`;
     expect(await place.bash(`${bare} subscribe c --last 1 -- cat`)).toEqual(done("x"));
     expect(await place.bash("timmy-bb subscribe c --last 1 -- cat <&-")).toEqual(done("x"));
   });

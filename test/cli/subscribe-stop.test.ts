@@ -1,6 +1,7 @@
 /** Told to stop: commands that run are told, too, and given time; what is not done goes back. */
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { insideProgram } from "../helpers/cli.ts";
 import { killProcesses, type Started } from "../helpers/processes.ts";
 import { removeTempDirs } from "../helpers/temp.ts";
 import { until } from "../helpers/until.ts";
@@ -76,10 +77,10 @@ describe.concurrent("with a command", () => {
 
   test("a fault of our own leaves no command behind", async () => {
     const place = await placeWith("1");
-    const env = {
-      NODE_OPTIONS: "--import=data:text/javascript,process.on('SIGUSR2',()=>{throw%20new%20Error('fault')})",
-    };
-    const started = place.start([...FOLLOW, "unset NODE_OPTIONS; echo begun $$; sleep 1000"], { env });
+    const env = insideProgram("process.on('SIGUSR2', () => { throw new Error('fault') })");
+    const started = place.start([...FOLLOW, "unset NODE_OPTIONS BUN_OPTIONS; echo begun $$; sleep 1000"], {
+      env,
+    });
     await until("the command", () => started.stdout().includes("begun"));
     started.process.kill("SIGUSR2");
     const { exitCode, stdout } = await started.ended;

@@ -24,6 +24,7 @@ export const del: Command = {
       prints: "5\n",
     },
   ],
+  atOnce: 1000,
   async run(context, given) {
     const [first = "", ...others] = given.rest("keys");
     const [condition] = given.present("ifValue", "ifValueFile");

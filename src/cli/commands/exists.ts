@@ -18,6 +18,7 @@ export const exists: Command = {
       prints: "1\nnot yet\n",
     },
   ],
+  atOnce: 1000,
   async run(context, given) {
     const names = given.rest("keys");
     const board = await context.board();

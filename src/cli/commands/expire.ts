@@ -27,6 +27,7 @@ export const expire: Command = {
       prints: "renewed\n",
     },
   ],
+  atOnce: 1000,
   async run(context, given) {
     const key = given.arg("key");
     const ttlMs = parseDuration("duration", given.arg("duration"));

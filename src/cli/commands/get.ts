@@ -27,6 +27,7 @@ export const get: Command = {
       prints: "ship it",
     },
   ],
+  atOnce: 64,
   async run(context, given) {
     const key = given.arg("key");
     const board = await context.board();

@@ -17,6 +17,7 @@ export const incr: Command = {
     { about: "count", shell: "timmy-bb incr runs; timmy-bb incr runs", prints: "1\n2\n" },
     { about: "count down", shell: "timmy-bb incr runs -2", prints: "0\n" },
   ],
+  atOnce: 1000,
   async run(context, given) {
     const key = given.arg("key");
     const by = wholeNumber(given.optionalArg("by") ?? "1");
@@ -24,7 +25,7 @@ export const incr: Command = {
     const sum = await board.incr(key, by);
     // Beyond 2^53 a JSON number would be read wrongly by most readers.
     const value = typeof sum === "bigint" ? String(sum) : sum;
-    return { rows: [{ cells: [String(sum)], json: { ...jsonName("key", key), value } }] };
+    return { rows: [{ cells: [String(sum)], json: jsonName("key", key, { value }) }] };
   },
 };
 

@@ -26,6 +26,8 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["consumers", async () => (await import("./consumers.ts")).consumers],
   ["clear", async () => (await import("./clear.ts")).clear],
   ["channels", async () => (await import("./channels.ts")).channels],
+  ["batch", async () => (await import("./batch.ts")).batch],
+  ["shell-init", async () => (await import("./shell-init.ts")).shellInit],
   ["status", async () => (await import("./status.ts")).status],
 ]);
 

@@ -1,11 +1,8 @@
-import type { Blackboard } from "../../blackboard.ts";
 import type { ListOptions } from "../../core/board-options.ts";
-import { collect } from "../../core/collect.ts";
 import { formatAge } from "../../core/duration.ts";
 import { usageError } from "../../core/errors.ts";
-import { compareNames } from "../../core/names.ts";
 import type { KeyFacts } from "../../core/types.ts";
-import type { Command, Row } from "../command.ts";
+import type { Command, Outcome, Row } from "../command.ts";
 import type { Given } from "../given.ts";
 import { jsonName } from "../json.ts";
 import { oneLine } from "../terminal.ts";
@@ -15,12 +12,14 @@ export const keys: Command = {
   summary: "list keys",
   promise:
     "Prints the matching keys, one a line, sorted by their bytes, each once. Patterns are Redis globs: * ? [a-z] [^a] and \\ to escape. " +
+    "Sorted, they begin when all are known; with --unsorted at once. " +
     "With --long: key, time to live (- for none), bytes, author and age, separated by TAB; ? is what only a foreign client knows.",
   args: [{ usage: "[pattern]", about: "a Redis glob; default: *" }],
   options: [
     { flags: "-l, --long", about: "with time to live, size, author and age" },
     { flags: "-0", about: "end each with NUL instead of a line break" },
     { flags: "--limit <n>", about: "at most so many, the first in order" },
+    { flags: "-u, --unsorted", about: "as they come, from the first moment on; each once all the same" },
     { flags: "--by <agent>", about: "only keys that this agent wrote last" },
     { flags: "--stale <duration>", about: "only keys not written for so long; never a foreign client's" },
   ],
@@ -43,19 +42,21 @@ export const keys: Command = {
     },
     { about: "what nobody has touched for a day", shell: "timmy-bb keys --stale 1d", prints: "" },
   ],
-  async run(context, given) {
+  async run(context, given): Promise<Outcome> {
+    const end = given.flag("0") ? "\0" : "\n";
     const pattern = given.optionalArg("pattern") ?? "*";
     const limit = given.count("limit", 1);
+    const sorted = !given.flag("unsorted");
     const selection = selectionOf(given);
-    const end = given.flag("0") ? "\0" : "\n";
     const board = await context.board();
     if (!given.flag("long") && selection === null) {
-      const names = (await collect(board.keys(pattern))).sort(compareNames).slice(0, limit);
-      return { rows: names.map((key) => shortRow(key, end)) };
+      const names = board.keyBatches(pattern, limit === undefined ? { sorted } : { sorted, limit });
+      return { rows: rowsOf(names, (key) => shortRow(key, end)) };
     }
-    const facts = (await factsOf(board, pattern, selection ?? {})).slice(0, limit);
-    if (!given.flag("long")) return { rows: facts.map(({ key }) => shortRow(key, end)) };
-    return { rows: facts.map((one) => longRow(one, end)), heads: ["KEY", "TTL", "BYTES", "BY", "AGE"] };
+    const facts = first(board.listBatches(pattern, { ...selection, sorted }), limit);
+    if (!given.flag("long")) return { rows: rowsOf(facts, ({ key }) => shortRow(key, end)) };
+    const heads = ["KEY", "TTL", "BYTES", "BY", "AGE"];
+    return { rows: rowsOf(facts, (one) => longRow(one, end)), heads };
   },
 };
 
@@ -71,13 +72,25 @@ function selectionOf(given: Given): ListOptions | null {
   };
 }
 
-async function factsOf(board: Blackboard, pattern: string, selection: ListOptions): Promise<KeyFacts[]> {
-  const facts = await collect(board.list(pattern, selection));
-  return facts.sort((left, right) => compareNames(left.key, right.key));
+/** At most so many of what comes in batches. */
+async function* first<Item>(batches: AsyncIterable<readonly Item[]>, limit = Number.POSITIVE_INFINITY) {
+  let left = limit;
+  for await (const batch of batches) {
+    yield batch.slice(0, left);
+    left -= batch.length;
+    if (left <= 0) return;
+  }
+}
+
+async function* rowsOf<Item>(
+  batches: AsyncIterable<readonly Item[]>,
+  rowOf: (item: Item) => Row,
+): AsyncGenerator<readonly Row[]> {
+  for await (const batch of batches) yield batch.map(rowOf);
 }
 
 function shortRow(key: string, end: "\0" | "\n"): Row {
-  return { cells: [end === "\0" ? key : oneLine(key)], json: jsonName("key", key), end };
+  return new ShortRow(key, end);
 }
 
 function longRow(facts: KeyFacts, end: "\0" | "\n"): Row {
@@ -93,4 +106,23 @@ function longRow(facts: KeyFacts, end: "\0" | "\n"): Row {
     json: { ...jsonName("key", key), ttl_ms: ttlMs, size, id, by, at, age_ms: ageMs },
     end,
   };
+}
+
+/** Of a million, each is made only in the form that is wanted. */
+class ShortRow implements Row {
+  readonly end: "\0" | "\n";
+  readonly #key: string;
+
+  constructor(key: string, end: "\0" | "\n") {
+    this.#key = key;
+    this.end = end;
+  }
+
+  get cells(): readonly string[] {
+    return [this.end === "\0" ? this.#key : oneLine(this.#key)];
+  }
+
+  get json(): Record<string, string> {
+    return jsonName("key", this.#key);
+  }
 }

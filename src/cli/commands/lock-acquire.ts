@@ -33,6 +33,7 @@ export const lockAcquire: Command = {
       prints: "3\n",
     },
   ],
+  waits: (given) => !given.negated("wait"),
   async run(context, given) {
     const name = given.arg("name");
     const claim = claimOf(context, given);

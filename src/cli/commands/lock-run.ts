@@ -43,6 +43,7 @@ export const lockRun: Command = {
       prints: "ready\n",
     },
   ],
+  waits: () => true,
   async run(context, given) {
     const name = given.arg("name");
     const claim = claimOf(context, given);

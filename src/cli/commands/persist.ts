@@ -14,6 +14,7 @@ export const persist: Command = {
       prints: "-1\n",
     },
   ],
+  atOnce: 1000,
   async run(context, given) {
     const key = given.arg("key");
     const board = await context.board();

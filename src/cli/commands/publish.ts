@@ -1,7 +1,8 @@
 import type { Blackboard } from "../../blackboard.ts";
 import { usageError } from "../../core/errors.ts";
-import type { Command, Row } from "../command.ts";
+import type { Command, Input, Row } from "../command.ts";
 import { jsonName } from "../json.ts";
+import { linesIn, wholeLines } from "../lines.ts";
 import { FILE_OPTION, readBytes } from "../options.ts";
 import { pipelined } from "../pipeline.ts";
 
@@ -35,6 +36,7 @@ export const publish: Command = {
       prints: "0\n0\n",
     },
   ],
+  atOnce: 1000,
   async run(context, given) {
     const channel = given.arg("channel");
     const message = given.optionalArg("message");
@@ -44,7 +46,7 @@ export const publish: Command = {
       }
       const board = await context.board();
       const send = (line: Buffer) => publishOne(board, channel, line);
-      return { rows: pipelined(context.input.lines(), MOST_UNDER_WAY, send), mustEnd: true };
+      return { rows: pipelined(linesOf(context.input), MOST_UNDER_WAY, send), mustEnd: true };
     }
     const payload = await readBytes("message", message, given, context.input);
     const board = await context.board();
@@ -52,7 +54,12 @@ export const publish: Command = {
   },
 };
 
+/** Many at a time, as they come. */
+async function* linesOf(input: Input): AsyncGenerator<Buffer[]> {
+  for await (const block of wholeLines(input.chunks())) yield linesIn(block);
+}
+
 async function publishOne(board: Blackboard, channel: string, payload: Uint8Array): Promise<Row> {
   const { receivers, id } = await board.publish(channel, payload);
-  return { cells: [String(receivers)], json: { ...jsonName("channel", channel), receivers, id } };
+  return { cells: [String(receivers)], json: jsonName("channel", channel, { receivers, id }) };
 }

@@ -65,6 +65,7 @@ export const set: Command = {
       prints: "mine\n",
     },
   ],
+  atOnce: 1000,
   async run(context, given) {
     const key = given.arg("key");
     const condition = await conditionOf(given, context.input);
@@ -74,7 +75,7 @@ export const set: Command = {
     const board = await context.board();
     const result = await board.set(key, value, options);
     if (!result.written) throw refusal(result, fence);
-    return { rows: [{ cells: [], json: { ...jsonName("key", key), id: result.id }, end: "" }] };
+    return { rows: [{ cells: [], json: jsonName("key", key, { id: result.id }), end: "" }] };
   },
 };
 

@@ -74,6 +74,7 @@ export const subscribe: Command = {
       prints: "",
     },
   ],
+  waits: () => true,
   async run(context, given) {
     const wanted = wantedOf(given);
     const channels = given.rest("channels");

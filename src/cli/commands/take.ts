@@ -51,6 +51,7 @@ export const take: Command = {
       prints: "set\tjob 3\ndel\n",
     },
   ],
+  waits: (given) => given.text("wait") !== undefined,
   async run(context, given) {
     const waitMs = waitMsOf(given);
     const raw = given.flag("raw");

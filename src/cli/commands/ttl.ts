@@ -12,6 +12,7 @@ export const ttl: Command = {
     { about: "time left", shell: "timmy-bb set lease me --ttl 5m; timmy-bb ttl lease", prints: "300\n" },
     { about: "none", shell: "timmy-bb set forever yes --no-ttl; timmy-bb ttl forever", prints: "-1\n" },
   ],
+  atOnce: 1000,
   async run(context, given) {
     const key = given.arg("key");
     const board = await context.board();

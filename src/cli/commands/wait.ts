@@ -73,6 +73,7 @@ export const wait: Command = {
       prints: "build 42\n",
     },
   ],
+  waits: () => true,
   async run(context, given) {
     given.exclusive("value", "valueFile", "absent", "changed", "channel");
     given.exclusive("any", "all", "channel");

@@ -56,6 +56,7 @@ export const watch: Command = {
       prints: "task:2: set open\ntask:1: del \n",
     },
   ],
+  waits: () => true,
   async run(context, given) {
     const wanted = wantedOf(given);
     const open = changesOf(given.rest("patterns"));

@@ -1,0 +1,62 @@
+/** The words of a line of a batch: those of a JSON array, or of a shell. Words may hold any bytes, in the sense of `core/names.ts`. */
+import { isUtf8 } from "node:buffer";
+import { usageError } from "../../core/errors.ts";
+import { decodeName, isTextName } from "../../core/names.ts";
+import { linesIn } from "../lines.ts";
+import { shellWords } from "./shell-words.ts";
+
+/** The lines of a block, without their line breaks. */
+export function textLines(block: Buffer): string[] {
+  if (!isUtf8(block)) return linesIn(block).map(decodeName);
+  const lines = block.toString("utf8").split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
+}
+
+/**
+ * None, if there is nothing but perhaps a comment.
+ * @throws BlackboardError `usage`
+ */
+export function wordsOf(line: string): readonly string[] {
+  return /^[ \t]*[[{]/.test(line) ? jsonWords(line) : shellWords(line);
+}
+
+function jsonWords(line: string): readonly string[] {
+  const words: unknown = parse(line);
+  if (!Array.isArray(words) || words.length === 0) throw notWords();
+  if (words.every((word) => typeof word === "string") && !/\\u[dD]/.test(line)) return words;
+  return words.map(wordOf);
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw usageError("the line is not JSON", WAY); // the engine's message quotes it
+  }
+}
+
+/** A number is no word: what is written as one may be another when it was read (`1.0`, `12345678901234567890`). */
+function wordOf(word: unknown): string {
+  if (typeof word === "string") return textOf(word);
+  if (typeof word !== "object" || word === null) throw notWords();
+  const [[name, base64] = [], ...others] = Object.entries(word);
+  if (name !== "base64" || typeof base64 !== "string" || others.length > 0) throw notWords();
+  const bytes = Buffer.from(base64, "base64");
+  if (bytes.toString("base64").replace(/=+$/, "") !== base64.replace(/=+$/, ""))
+    throw usageError("what stands as base64 is not");
+  return decodeName(bytes);
+}
+
+/** Python writes a byte that is not UTF-8 as `\udc80` to `\udcff`; no other half of a character is one. */
+function textOf(word: string): string {
+  if (isTextName(word) || !/(?![\udc80-\udcff])\p{Surrogate}/u.test(word)) return word;
+  throw usageError("a word is not valid text (a lone surrogate)", WAY);
+}
+
+const WAY =
+  'a line is a JSON array of strings, ["set","key","value"], or {"base64":"…"} for bytes; or words as in a shell';
+
+function notWords(): Error {
+  return usageError("the line is not an array of words", WAY);
+}

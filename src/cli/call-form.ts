@@ -1,0 +1,41 @@
+/** How a call wants to be answered: in which form, with colour or not. */
+import { usageError } from "../core/errors.ts";
+import type { Globals } from "./program.ts";
+import { Reporter } from "./report.ts";
+import type { Sink } from "./sink.ts";
+import { type ColorMode, loadStyle, wantsColor } from "./style.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Errors of parsing must come in the form asked for, so the words are looked at before they are parsed. */
+export async function makeReporter(argv: readonly string[], err: Sink, env: Environment): Promise<Reporter> {
+  const words = wordsBeforeDashes(argv);
+  return new Reporter(err, {
+    json: words.includes("--json"),
+    quiet: words.some((word) => word === "--quiet" || /^-[a-z0]*q[a-z0]*$/i.test(word)), // `-fq` too
+    debug: words.includes("--debug"),
+    style: await loadStyle(wantsColor(colorWord(words), env, err.isTerminal)),
+  });
+}
+
+/** @throws BlackboardError `usage` for another `--color` than there is */
+export function hasColor(globals: Globals, env: Environment, out: Sink): boolean {
+  return wantsColor(colorMode(globals), env, out.isTerminal);
+}
+
+/** A wrong one is told later, when the words are parsed. */
+function colorWord(words: readonly string[]): ColorMode {
+  const at = words.indexOf("--color");
+  const word = at < 0 ? words.find((one) => one.startsWith("--color="))?.slice(8) : words[at + 1];
+  return word === "always" || word === "never" ? word : "auto";
+}
+
+function wordsBeforeDashes(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf("--");
+  return end < 0 ? argv : argv.slice(0, end);
+}
+
+function colorMode({ color = "auto" }: Globals): ColorMode {
+  if (color === "auto" || color === "always" || color === "never") return color;
+  throw usageError("--color: must be auto, always or never");
+}
