@@ -9,10 +9,11 @@ import { CLIENTS, POLL_MS } from "./lock/clients.js";
 import { clientHandovers, toolHandovers } from "./lock/handover.js";
 import { rates } from "./lock/rate.js";
 import { toolsOf } from "./lock/tools.js";
-import { median, printTable, quantile, timeInTurn } from "./measure.js";
-import { startRedis } from "./messages/servers.js";
+import { columnsOf, median, rowsOf, spreadOf, timeInTurn } from "./measure.js";
+import { report } from "./report.js";
+import { startRedis } from "./servers.js";
 
-const ROUNDS = Number(process.env.ROUNDS ?? 10);
+const ROUNDS = Number(process.env.ROUNDS ?? 6);
 const PARTS = { command, rate, clients, tools };
 const HANDOVERS = 30;
 
@@ -21,8 +22,6 @@ const redis = await startRedis(dir);
 const places = { dir, redis: redis.port };
 try {
   process.chdir(dir); // no config.yaml is found, as in a script's own directory
-  console.log(`locks, node ${process.versions.node}, ${process.platform} ${process.arch}`);
-  console.log(`files of memory and flock: ${fileSystem()} (TMPDIR moves them); redis saves nothing`);
   const { PART } = process.env;
   for (const part of PART === undefined ? Object.values(PARTS) : [PARTS[PART]]) await part();
 } finally {
@@ -39,52 +38,79 @@ function fileSystem() {
 
 async function command() {
   writeFileSync(join(dir, "empty.js"), "");
-  const node = { name: "node", command: process.execPath, args: [join(dir, "empty.js")] };
+  const node = { name: "empty `node` script", command: process.execPath, args: [join(dir, "empty.js")] };
   const tools = Object.entries(toolsOf(places)).map(([name, { words, env }]) => {
     return { name, command: words[0], args: [...words.slice(1), "true"], env };
   });
-  console.log(`\na whole command (true) under a lock that is free, ${2 * ROUNDS} rounds`);
-  printTable(await timeInTurn([node, ...tools], 2 * ROUNDS), ["node", "flock", "redis-cli script"]);
+  const bases = {
+    node: { head: "÷ empty `node`", of: node.name },
+    flock: { head: "÷ `flock`", of: "flock" },
+    script: { head: "÷ `redis-cli` script", of: "redis-cli script" },
+  };
+  report({
+    ...described("command"),
+    title: "A whole command, `true`, under a lock that is free",
+    settings: `medians of ${2 * ROUNDS} interleaved rounds`,
+    columns: columnsOf(bases),
+    rows: rowsOf(await timeInTurn([node, ...tools], 2 * ROUNDS), bases),
+  });
 }
 
 async function rate() {
   const found = await rates(places, ROUNDS);
   const [file, bare] = found.keys();
-  console.log(`\na lock that is free, got and given back, one after the other, ${ROUNDS} rounds`);
-  console.log(["what".padEnd(28), "a second", `÷ ${bare}`, `÷ ${file}`].join("  "));
-  for (const [name, some] of found) {
-    const ratios = [bare, file].map((base) =>
-      median(some.map((one, round) => one / found.get(base)[round]))
-        .toFixed(2)
-        .padStart(base.length + 2),
-    );
-    console.log([name.padEnd(28), median(some).toFixed(0).padStart(8), ...ratios].join("  "));
-  }
+  const rows = [...found].map(([name, some]) => {
+    const ratioTo = (base) => median(some.map((one, round) => one / found.get(base)[round]));
+    return { name, rate: median(some), bare: ratioTo(bare), file: ratioTo(file) };
+  });
+  report({
+    ...described("rate"),
+    title: "A lock that is free, got and given back, one after the other in one process",
+    settings: `medians of ${ROUNDS} interleaved rounds`,
+    columns: [
+      { id: "rate", head: "a second", digits: 0 },
+      { id: "bare", head: `÷ ${bare}` },
+      { id: "file", head: `÷ ${file}` },
+    ],
+    rows,
+  });
 }
 
 async function clients() {
   const names = Object.keys(CLIENTS);
   const times = await clientHandovers(names, places, { rounds: ROUNDS, handovers: HANDOVERS });
-  const title = `hand-over between node processes (bare redis: asks every ${POLL_MS} ms)`;
-  printHandovers(`${title}, ${ROUNDS} × ${HANDOVERS}`, times, names[0]);
+  reportHandovers("clients", times, names[0], {
+    title: "Hand-over between node processes",
+    settings: `${ROUNDS} interleaved rounds of ${HANDOVERS}; who waits for the bare \`SET NX\` asks every ${POLL_MS} ms`,
+  });
 }
 
 async function tools() {
   const rounds = Math.ceil(ROUNDS / 2);
   const times = await toolHandovers(toolsOf(places), places, rounds);
-  const title =
-    "hand-over between tools, the end of one command to the beginning of the next (the script: sleep 0.01)";
-  printHandovers(`${title}, ${rounds} rounds`, times, "flock");
+  reportHandovers("tools", times, "flock", {
+    title: "Hand-over between tools, the end of one command to the beginning of the next",
+    settings: `${rounds} interleaved rounds of 8 commands; the script sleeps 0.01 s between two attempts`,
+  });
 }
 
-function printHandovers(title, times, base) {
-  console.log(`\n${title}`);
-  console.log(["what".padEnd(20), "   p50 ms", "   p99 ms", "   most ms", `p50 ÷ ${base}`].join("  "));
-  const middle = (name) => times.get(name).map(median);
-  for (const [name, rounds] of times) {
-    const all = rounds.flat();
-    const cells = [median(all), quantile(all, 0.99), Math.max(...all)].map((ms) => ms.toFixed(2).padStart(9));
-    const ratio = median(middle(name).map((time, round) => time / middle(base)[round]));
-    console.log([name.padEnd(20), ...cells, ratio.toFixed(2).padStart(8)].join("  "));
-  }
+function reportHandovers(part, times, base, about) {
+  report({
+    ...described(part),
+    ...about,
+    columns: [
+      { id: "p50", head: "p50", unit: "ms" },
+      { id: "p99", head: "p99", unit: "ms", digits: 1 },
+      { id: "ratio", head: `p50 ÷ ${base}` },
+    ],
+    rows: [...times.keys()].map((name) => ({ name, ...spreadOf(times, name, base) })),
+  });
+}
+
+function described(part) {
+  const command = `PART=${part} npm run bench -- lock`;
+  const notes = [
+    `The files of memory and flock are on ${fileSystem()} (TMPDIR moves them); redis saves nothing.`,
+  ];
+  return { name: `lock-${part}`, command, notes, peers: ["redis-server", "flock"] };
 }

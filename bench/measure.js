@@ -1,19 +1,17 @@
 // Paired timing of whole processes: A B C A B C …, so that a drift of the machine's speed hits all alike.
 import { spawn } from "node:child_process";
+import { childEnv } from "./servers.js";
 
 /**
- * Wall time of one process in milliseconds, output read and thrown away.
+ * Wall time of one process in milliseconds. It reads nothing and its output is thrown away, unless told otherwise.
  * @param {{ command: string, args: string[], env?: Record<string, string> }} subject
+ * @param {{ from?: number, to?: number }} [files] descriptors of its input and output
  */
-export function timeOnce({ command, args, env = {} }) {
-  const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env; // costs Node 20 some 60 ms a start
+export function timeOnce({ command, args, env = {} }, { from = "ignore", to = "pipe" } = {}) {
   return new Promise((resolve, reject) => {
     const start = process.hrtime.bigint();
-    const child = spawn(command, args, {
-      env: { ...inherited, ...env },
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    child.stdout.resume();
+    const child = spawn(command, args, { env: { ...childEnv, ...env }, stdio: [from, to, "inherit"] });
+    child.stdout?.resume();
     child.on("error", reject);
     child.on("close", (code) => {
       if (code !== 0) reject(new Error(`${command} ${args.join(" ")} exited ${code}`));
@@ -22,10 +20,10 @@ export function timeOnce({ command, args, env = {} }) {
   });
 }
 
-/** Rounds of all subjects in turn; the first two rounds warm up. Times by name. */
-export async function timeInTurn(subjects, rounds) {
+/** Rounds of all subjects in turn, after some that only warm up. Times by name. */
+export async function timeInTurn(subjects, rounds, warming = 2) {
   const times = new Map(subjects.map(({ name }) => [name, []]));
-  for (let round = -2; round < rounds; round++) {
+  for (let round = -warming; round < rounds; round++) {
     for (const subject of subjects) {
       const time = await timeOnce(subject);
       if (round >= 0) times.get(subject.name).push(time);
@@ -52,15 +50,31 @@ export function ratio(times, name, base) {
   return median(times.get(name).map((time, round) => time / times.get(base)[round]));
 }
 
-/** Prints each subject's median and its ratio to each base, side by side. */
-export function printTable(times, bases) {
-  console.log(["what".padEnd(34), "median ms", ...bases.map((base) => `÷ ${base}`)].join("  "));
-  for (const name of times.keys()) {
-    const cells = bases.map((base) =>
-      ratio(times, name, base)
-        .toFixed(2)
-        .padStart(base.length + 2),
-    );
-    console.log([name.padEnd(34), median(times.get(name)).toFixed(1).padStart(9), ...cells].join("  "));
-  }
+/** The middle and the slowest hundredth of all rounds, and the median of the rounds' ratios to a base. */
+export function spreadOf(times, name, base) {
+  const all = times.get(name).flat();
+  const [own, others] = [name, base].map((of) => times.get(of).map(median));
+  const ratio = median(own.map((time, round) => time / others[round]));
+  return { p50: median(all), p99: quantile(all, 0.99), ratio };
+}
+
+/** A column of medians and one of ratios to each base, for `rowsOf`. */
+export function columnsOf(bases, column = { unit: "ms", digits: 1 }) {
+  const ratios = Object.entries(bases).map(([id, { head }]) => ({ id, head }));
+  return [{ id: "median", head: "median", ...column }, ...ratios];
+}
+
+/**
+ * Each subject's median and its ratio to each base.
+ * @param {Record<string, { head: string, of: string | ((name: string) => string | undefined) }>} bases by the id of their column
+ */
+export function rowsOf(times, bases) {
+  return [...times.keys()].map((name) => {
+    const row = { name, median: median(times.get(name)) };
+    for (const [id, { of }] of Object.entries(bases)) {
+      const base = typeof of === "string" ? of : of(name);
+      if (times.has(base)) row[id] = ratio(times, name, base);
+    }
+    return row;
+  });
 }

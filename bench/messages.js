@@ -3,18 +3,20 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { median, quantile } from "./measure.js";
+import { median, spreadOf } from "./measure.js";
 import { clientLatencies, toolLatencies } from "./messages/latency.js";
-import { isInstalled, startMosquitto, startRedis } from "./messages/servers.js";
 import { clientThroughput, toolThroughput } from "./messages/throughput.js";
 import { toolsOf } from "./messages/tools.js";
+import { report } from "./report.js";
+import { isInstalled, startMosquitto, startRedis } from "./servers.js";
 
-const ROUNDS = Number(process.env.ROUNDS ?? 3);
-const MESSAGES = Number(process.env.MESSAGES ?? 200_000);
+const ROUNDS = Number(process.env.ROUNDS ?? 2);
+const MESSAGES = Number(process.env.MESSAGES ?? 100_000);
 const PART = process.env.PART ?? "all";
-/** Samples of a subject: 2,000 one after the other, 1,000 paced. */
+const PEERS = ["redis-server", "mosquitto"];
+/** Samples of a subject: 2,000 one after the other, 600 paced. */
 const LATENCY = { rounds: 20, messages: 100, paced: false };
-const PACED = { rounds: 20, messages: 50, paced: true };
+const PACED = { rounds: 20, messages: 30, paced: true };
 
 const dir = mkdtempSync(join(tmpdir(), "timmy-bb-bench-"));
 const hint = "apt-get install mosquitto mosquitto-clients (the bench goes on without)";
@@ -28,9 +30,6 @@ const clients = [...bare, "bare + our script", "timmy-bb memory", "timmy-bb redi
 
 try {
   process.chdir(dir); // no config.yaml is found, as in a script's own directory
-  console.log(
-    `messages between processes, node ${process.versions.node}, ${process.platform} ${process.arch}`,
-  );
   if (PART !== "throughput") await latency();
   if (PART !== "latency") await throughput();
 } finally {
@@ -40,61 +39,86 @@ try {
 }
 
 async function latency() {
-  printLatency(
-    "one node client to another, each message after the last came",
+  reportLatency(
+    { name: "messages-clients", title: "Publish to receipt, node client to node client" },
     await clientLatencies(clients, places, LATENCY),
-    "bare redis",
-  );
-  printLatency(
-    "the same, one message every 5 ms",
     await clientLatencies(clients, places, PACED),
     "bare redis",
   );
   const tools = toolsOf(places);
-  printLatency(
-    "one tool to another, each line after the last came",
+  reportLatency(
+    { name: "messages-tools", title: "Line in to line out, tool to tool" },
     await toolLatencies(tools, places, LATENCY),
+    await toolLatencies(tools, places, PACED),
     "redis-cli",
   );
-  printLatency("the same, one line every 5 ms", await toolLatencies(tools, places, PACED), "redis-cli");
 }
 
-function printLatency(title, times, base) {
-  console.log(`\n${title}`);
-  console.log(["what".padEnd(18), "   p50 ms", "   p99 ms", `p50 ÷ ${base}`].join("  "));
-  const middle = (name) => times.get(name).map(median);
-  for (const [name, rounds] of times) {
-    const all = rounds.flat();
-    const cells = [median(all), quantile(all, 0.99)].map((ns) => (ns / 1e6).toFixed(3).padStart(9));
-    const ratio = median(middle(name).map((time, round) => time / middle(base)[round]));
-    console.log([name.padEnd(18), ...cells, ratio.toFixed(2)].join("  "));
-  }
+function reportLatency(what, times, paced, base) {
+  const rows = [...times.keys()].map((name) => {
+    const { p50, p99, ratio } = spreadOf(paced, name, base);
+    return { name, ...spreadOf(times, name, base), pacedP50: p50, pacedP99: p99, pacedRatio: ratio };
+  });
+  report({
+    ...what,
+    command: "PART=latency npm run bench -- messages",
+    settings: `${LATENCY.rounds} interleaved rounds of ${LATENCY.messages} messages, each after the last came, and of ${PACED.messages}, one every 5 ms`,
+    columns: [
+      { id: "p50", head: "p50", unit: "ms" },
+      { id: "p99", head: "p99", unit: "ms" },
+      { id: "ratio", head: `p50 ÷ ${base}` },
+      { id: "pacedP50", head: "one every 5 ms: p50", unit: "ms" },
+      { id: "pacedP99", head: "p99", unit: "ms" },
+      { id: "pacedRatio", head: "÷" },
+    ],
+    rows,
+    peers: PEERS,
+  });
 }
 
 async function throughput() {
   const tools = toolsOf(places);
   const ofTool = ([name, tool]) => [name, () => toolThroughput(tool, dir, MESSAGES)];
   const ofClient = (name) => [name, () => clientThroughput(name, places, MESSAGES)];
-  await printThroughput(
-    "100 in flight, from one node client to another",
-    clients.map(ofClient),
+  reportThroughput(
+    { name: "rate-clients", title: "Messages a second through one follower, node clients, 100 on their way" },
+    await throughputs(clients.map(ofClient)),
     "bare redis",
   );
-  await printThroughput("lines from one tool to another", Object.entries(tools).map(ofTool), "redis-cli");
+  reportThroughput(
+    { name: "rate-tools", title: "Messages a second through one follower, tool to tool" },
+    await throughputs(Object.entries(tools).map(ofTool)),
+    "redis-cli",
+  );
 }
 
-async function printThroughput(title, subjects, base) {
-  const results = new Map(subjects.map(([name]) => [name, []]));
+async function throughputs(subjects) {
+  const found = new Map(subjects.map(([name]) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, measure] of subjects) results.get(name).push(await measure());
+    for (const [name, measure] of subjects) found.get(name).push(await measure());
   }
-  console.log(`\n${MESSAGES} messages of 100 bytes, ${title}, ${ROUNDS} rounds`);
-  console.log(["what".padEnd(18), "messages/s", `÷ ${base}`, "lost", "out of order"].join("  "));
-  const rate = (name) => median(results.get(name).map(({ seconds }) => MESSAGES / seconds));
-  for (const [name, rounds] of results) {
-    const lost = rounds.map(({ count }) => MESSAGES - count).join(" ");
-    const unordered = rounds.map((one) => one.unordered).join(" ");
-    const ratio = (rate(name) / rate(base)).toFixed(2).padStart(base.length + 2);
-    console.log([name.padEnd(18), rate(name).toFixed(0).padStart(10), ratio, lost, unordered].join("  "));
-  }
+  return found;
+}
+
+function reportThroughput(what, found, base) {
+  const rate = (name) => median(found.get(name).map(({ seconds }) => MESSAGES / seconds));
+  const sum = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
+  const rows = [...found].map(([name, rounds]) => {
+    const lost = sum(rounds.map(({ count }) => MESSAGES - count));
+    const unordered = sum(rounds.map((one) => one.unordered));
+    return { name, rate: rate(name), ratio: rate(name) / rate(base), lost, unordered };
+  });
+  report({
+    ...what,
+    command: "PART=throughput npm run bench -- messages",
+    settings: `${MESSAGES.toLocaleString("en-US")} messages of 100 bytes, ${ROUNDS} interleaved rounds`,
+    columns: [
+      { id: "rate", head: "messages a second", digits: 0 },
+      { id: "ratio", head: `÷ ${base}` },
+      { id: "lost", head: "lost", digits: 0 },
+      { id: "unordered", head: "out of order", digits: 0 },
+    ],
+    rows,
+    peers: PEERS,
+  });
 }

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { openBlackboard } from "../dist/index.js";
 import { median, ratio } from "./measure.js";
 import { openResp } from "./messages/raw.js";
-import { startRedis } from "./messages/servers.js";
+import { report } from "./report.js";
+import { startRedis } from "./servers.js";
 
 const CHANNELS = Number(process.env.CHANNELS ?? 5000);
 const EACH = Number(process.env.EACH ?? 3);
@@ -31,7 +32,7 @@ try {
       if (round >= 0) times.get(name).push(performance.now() - start);
     }
   }
-  print(times);
+  reportAll(times);
 } finally {
   for (const board of Object.values(boards)) await board.close();
   socket.close();
@@ -61,13 +62,20 @@ async function readPlainly() {
   }
 }
 
-function print(times) {
-  console.log(`${CHANNELS} channels with ${EACH} messages of 100 bytes each, read as one; ${ROUNDS} rounds`);
-  console.log(["what".padEnd(32), "messages/s", `time ÷ ${PLAIN}`].join("  "));
-  for (const [name, rounds] of times) {
-    const rate = ((CHANNELS * EACH) / median(rounds)) * 1000;
-    console.log(
-      [name.padEnd(32), rate.toFixed(0).padStart(10), ratio(times, name, PLAIN).toFixed(2)].join("  "),
-    );
-  }
+function reportAll(times) {
+  const count = (number) => number.toLocaleString("en-US");
+  report({
+    name: "replay",
+    title: "What was sent on very many channels, read as one and in order",
+    command: "npm run bench -- replay",
+    settings: `${count(CHANNELS)} channels with ${EACH} messages of 100 bytes each, ${ROUNDS} interleaved rounds`,
+    columns: [
+      { id: "rate", head: "messages a second", digits: 0 },
+      { id: "ratio", head: "time ÷ bare" },
+    ],
+    rows: [...times].map(([name, rounds]) => {
+      return { name, rate: ((CHANNELS * EACH) / median(rounds)) * 1000, ratio: ratio(times, name, PLAIN) };
+    }),
+    peers: ["redis-server"],
+  });
 }

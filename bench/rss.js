@@ -6,9 +6,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { childEnv, startRedis } from "./messages/servers.js";
 import { feed } from "./messages/throughput.js";
 import { toolsOf } from "./messages/tools.js";
+import { report } from "./report.js";
+import { childEnv, startRedis } from "./servers.js";
 
 const MESSAGES = Number(process.env.MESSAGES ?? 1_000_000);
 const POINTS = 10;
@@ -21,8 +22,22 @@ const dir = mkdtempSync(join(tmpdir(), "timmy-bb-bench-"));
 const redis = await startRedis(dir);
 try {
   const tools = toolsOf({ redis: redis.port, dir });
-  console.log(`resident memory of one \`timmy-bb subscribe --follow\` over ${MESSAGES} messages, MB`);
-  for (const store of ["memory", "redis"]) print(store, await follow(tools[`timmy-bb ${store}`]));
+  const rows = [];
+  for (const store of ["memory", "redis"]) rows.push(rowOf(store, await follow(tools[`timmy-bb ${store}`])));
+  report({
+    name: "rss",
+    title: "Resident memory of one `subscribe --follow`",
+    command: "npm run bench -- rss",
+    settings: `over ${MESSAGES.toLocaleString("en-US")} messages of 100 bytes, ${POINTS} samples`,
+    columns: [
+      { id: "first", head: "mean of the first third", unit: "MB", digits: 0 },
+      { id: "last", head: "of the last third", unit: "MB", digits: 0 },
+      { id: "ratio", head: "last ÷ first" },
+      { id: "lost", head: "lost", digits: 0 },
+    ],
+    rows,
+    peers: ["redis-server"],
+  });
 } finally {
   redis.stop();
   rmSync(dir, { recursive: true, force: true });
@@ -62,7 +77,7 @@ function counting(receiver) {
 
 function residentMegabytes(pid) {
   const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
-  return Number(kilobytes) / 1024;
+  return Number(kilobytes) / 976.5625; // KiB
 }
 
 async function untilSilent(seen) {
@@ -73,14 +88,10 @@ async function untilSilent(seen) {
   }
 }
 
-function print(store, { sizes, count }) {
+function rowOf(name, { sizes, count }) {
   const third = Math.floor(sizes.length / 3);
   const [first, last] = [sizes.slice(0, third), sizes.slice(-third)].map(mean);
-  console.log(`${store.padEnd(8)} ${sizes.map((size) => size.toFixed(0).padStart(4)).join(" ")}`);
-  console.log(
-    `${" ".repeat(8)} first third ${first.toFixed(0)}, last third ${last.toFixed(0)}, ratio ${(last / first).toFixed(2)}`,
-  );
-  if (count !== MESSAGES) console.log(`${" ".repeat(8)} ${MESSAGES - count} messages did not come`);
+  return { name, first, last, ratio: last / first, lost: MESSAGES - count };
 }
 
 function mean(numbers) {

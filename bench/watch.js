@@ -6,10 +6,11 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { median, quantile } from "./measure.js";
+import { median, spreadOf } from "./measure.js";
 import { CLIENTS } from "./messages/clients.js";
 import { clientLatencies } from "./messages/latency.js";
-import { childEnv, startRedis } from "./messages/servers.js";
+import { report } from "./report.js";
+import { childEnv, startRedis } from "./servers.js";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 const CHANGES = Number(process.env.CHANGES ?? 300);
@@ -23,7 +24,6 @@ const redis = await startRedis(dir, "--notify-keyspace-events", "K$gx");
 const places = { dir, redis: redis.port };
 try {
   process.chdir(dir); // no config.yaml is found, as in a script's own directory
-  console.log(`changes of keys, node ${process.versions.node}, ${process.platform} ${process.arch}`);
   if (PART !== "crowd") await latency();
   if (PART !== "latency") await crowds();
 } finally {
@@ -33,37 +33,57 @@ try {
 }
 
 async function latency() {
-  for (const paced of [false, true]) {
-    const plan = { rounds: 20, messages: paced ? 50 : 100, paced };
-    const times = await clientLatencies(SUBJECTS, places, plan);
-    const middle = (name) => times.get(name).map(median);
-    console.log(`\nset to event with its value, ${paced ? "one every 5 ms" : "each after the last came"}`);
-    console.log(["what".padEnd(24), "   p50 ms", "   p99 ms", `p50 ÷ ${BARE}`].join("  "));
-    for (const [name, rounds] of times) {
-      const all = rounds.flat();
-      const cells = [median(all), quantile(all, 0.99)].map((ns) => (ns / 1e6).toFixed(3).padStart(9));
-      const ratio = median(middle(name).map((time, round) => time / middle(BARE)[round]));
-      console.log([name.padEnd(24), ...cells, ratio.toFixed(2)].join("  "));
-    }
-  }
+  const plan = { rounds: 20, messages: 100, paced: false };
+  const times = await clientLatencies(SUBJECTS, places, plan);
+  const paced = await clientLatencies(SUBJECTS, places, { ...plan, messages: 50, paced: true });
+  const rows = SUBJECTS.map((name) => {
+    const { p50, p99, ratio } = spreadOf(paced, name, BARE);
+    return { name, ...spreadOf(times, name, BARE), pacedP50: p50, pacedP99: p99, pacedRatio: ratio };
+  });
+  report({
+    name: "watch",
+    title: "From `set` to the change with its value in another process",
+    command: "PART=latency npm run bench -- watch",
+    settings: "20 interleaved rounds of 100 changes, each after the last came, and of 50, one every 5 ms",
+    columns: [
+      { id: "p50", head: "p50", unit: "ms" },
+      { id: "p99", head: "p99", unit: "ms" },
+      { id: "ratio", head: "p50 ÷ bare" },
+      { id: "pacedP50", head: "one every 5 ms: p50", unit: "ms" },
+      { id: "pacedP99", head: "p99", unit: "ms" },
+      { id: "pacedRatio", head: "÷" },
+    ],
+    rows,
+    peers: ["redis-server"],
+  });
 }
 
 /** Each set is awaited, and that all watchers have it. */
 async function crowds() {
-  console.log(`\n${CHANGES} sets, one after the other, ${ROUNDS} rounds, all watchers in one process`);
-  const heads = ["what".padEnd(24), "watchers", "set, ms", "until all have it, ms", "set ÷ without watchers"];
-  console.log(heads.join("  "));
+  const rows = [];
   for (const name of SUBJECTS) {
-    const sets = new Map();
+    const row = { name };
     for (const watchers of CROWDS) {
       const rounds = await crowd(name, watchers);
-      sets.set(watchers, median(rounds.map(({ set }) => set)));
-      const all = median(rounds.map((round) => round.all));
-      const cells = [String(watchers).padStart(8), sets.get(watchers).toFixed(3).padStart(7)];
-      const ratio = (sets.get(watchers) / sets.get(0)).toFixed(2).padStart(22);
-      console.log([name.padEnd(24), ...cells, all.toFixed(3).padStart(21), ratio].join("  "));
+      row[`set${watchers}`] = median(rounds.map(({ set }) => set));
+      row.all = median(rounds.map(({ all }) => all));
     }
+    rows.push(row);
   }
+  report({
+    name: "crowd",
+    title: "What watchers cost the one who sets",
+    command: "PART=crowd npm run bench -- watch",
+    settings: `${CHANGES} sets one after the other, ${ROUNDS} rounds, all watchers in one process, medians`,
+    columns: [
+      { id: "set0", head: "one `set`, without watchers", unit: "ms" },
+      { id: "set1", head: "with 1", unit: "ms" },
+      { id: "set100", head: "with 100", unit: "ms" },
+      { id: "all", head: "until all 100 have it", unit: "ms" },
+    ],
+    rows,
+    peers: ["redis-server"],
+  });
 }
 
 /** Medians of each round. */

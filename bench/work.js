@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBlackboard } from "../dist/index.js";
 import { median } from "./measure.js";
-import { startRedis } from "./messages/servers.js";
+import { report } from "./report.js";
+import { startRedis } from "./servers.js";
 
 const MESSAGES = Number(process.env.MESSAGES ?? 10_000);
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
@@ -21,7 +22,6 @@ const stores = {
 };
 
 try {
-  console.log(`${MESSAGES} messages that wait in the log, ${ROUNDS} rounds: messages a second`);
   for (const board of Object.values(stores)) await fill(board);
   const rates = new Map();
   for (let round = -1; round < ROUNDS; round++) {
@@ -30,7 +30,22 @@ try {
       if (round >= 0) rates.set(name, [...(rates.get(name) ?? []), rate]);
     }
   }
-  for (const [name, some] of rates) console.log(`${name.padEnd(44)} ${median(some).toFixed(0).padStart(8)}`);
+  report({
+    name: "work",
+    title: "What waits in the log, read and acknowledged message by message",
+    command: "npm run bench -- work",
+    settings: `${MESSAGES.toLocaleString("en-US")} messages of 100 bytes, ${ROUNDS} interleaved rounds`,
+    columns: [
+      { id: "rate", head: "messages a second", digits: 0 },
+      { id: "ratio", head: "÷ replay" },
+    ],
+    rows: [...rates].map(([name, some]) => {
+      const [store] = name.split(":");
+      const replayed = rates.get(`${store}: replay, no consumer`);
+      return { name, rate: median(some), ratio: median(some.map((one, round) => one / replayed[round])) };
+    }),
+    peers: ["redis-server"],
+  });
 } finally {
   for (const board of Object.values(stores)) await board.close();
   redis.stop();

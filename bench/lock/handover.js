@@ -3,7 +3,7 @@ import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { childEnv } from "../messages/servers.js";
+import { childEnv } from "../servers.js";
 
 /** How long the other one waits at least and at most, in milliseconds: any moment between two polls. */
 const LEAST_WAIT_MS = 15;

@@ -3,15 +3,15 @@ import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { childEnv } from "../servers.js";
 import { CLIENTS } from "./clients.js";
-import { childEnv } from "./servers.js";
 
 const PACE_MS = 5;
 /** A hundred messages that each wait for a poll of a second end within it. */
 const ROUND_SECONDS = 150;
 
 /**
- * Clients in node processes: the bench publishes, a process of its own follows. Nanoseconds by subject, rounds in turn.
+ * Clients in node processes: the bench publishes, a process of its own follows. Milliseconds by subject, rounds in turn.
  * @param names of `CLIENTS` @param paced whether to leave some milliseconds between messages
  */
 export async function clientLatencies(names, places, { rounds, messages, paced }) {
@@ -46,7 +46,7 @@ async function inTurn(subjects, { rounds, messages, paced }) {
 async function oneRound(exchange, messages, paced) {
   const times = [];
   for (let at = 0; at < messages; at++) {
-    times.push(await exchange());
+    times.push((await exchange()) / 1e6);
     if (paced) await sleep(PACE_MS);
   }
   return times;

@@ -5,8 +5,8 @@ import { closeSync, createReadStream, openSync, readSync, statSync, unlinkSync }
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { childEnv } from "../servers.js";
 import { CLIENTS } from "./clients.js";
-import { childEnv } from "./servers.js";
 
 /** Some 100 bytes, the message's number first. */
 const FILLING = "x".repeat(91);

@@ -1,4 +1,4 @@
-// The servers of the message benches, each on a free port of the loopback: that is how their users reach them by default.
+// The servers of the benches, each on a free port of the loopback: that is how their users reach them by default.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -42,6 +42,19 @@ export async function startMosquitto(dir) {
   const user = process.getuid() === 0 ? ["user root"] : [];
   writeFileSync(config, `${[`listener ${port} 127.0.0.1`, ...lines, ...user, ""].join("\n")}`);
   return started(port, "mosquitto", ["-c", config]);
+}
+
+/** Where `etcdctl` finds it: version 3.4 listens for its peers, too. */
+export async function startEtcd(dir) {
+  const [port, peers] = [await freePort(), await freePort()];
+  const [url, peerUrl] = [port, peers].map((number) => `http://127.0.0.1:${number}`);
+  const clients = ["--listen-client-urls", url, "--advertise-client-urls", url];
+  const cluster = ["--listen-peer-urls", peerUrl, "--initial-advertise-peer-urls", peerUrl];
+  const server = await started(port, "etcd", [
+    ...["--data-dir", join(dir, "etcd"), ...clients, ...cluster],
+    ...["--initial-cluster", `default=${peerUrl}`],
+  ]);
+  return { ...server, url };
 }
 
 async function started(port, command, args) {
