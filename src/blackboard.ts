@@ -8,6 +8,7 @@ import type { Consumer } from "./core/consumer.ts";
 import { Following, isKeys, type KeysWanted } from "./core/following.ts";
 import type { Held } from "./core/held.ts";
 import { KeyMap } from "./core/key-map.ts";
+import { Later } from "./core/later.ts";
 import { Listeners, type MessageListener } from "./core/listeners.ts";
 import type { LockOptions } from "./core/lock-options.ts";
 import { Locks } from "./core/locks.ts";
@@ -19,25 +20,21 @@ import type { HistoryOptions, WaitForOptions, WatchOptions } from "./core/watch-
 /** One board: a map of keys and a log of messages. Get one from `openBlackboard` or `getBlackboard`. */
 export class Blackboard extends KeyMap {
   readonly #listeners = new Listeners();
-  // Made when they are needed: a board that is opened for one `get` does not pay for them.
-  #followingOrNone: Following | null = null;
-  #locksOrNone: Locks | null = null;
-  #closed: Promise<void> | null = null;
+  readonly #following = new Later(() => new Following(this.#place, () => this.store));
+  readonly #locks = new Later(() => {
+    const { agent, host, pid } = this.defaults;
+    return new Locks({ ...this.#place, owner: agent, host, pid }, () => this.store);
+  });
+  readonly #closed = new Later(() => ended(this.closing.signal));
 
   /** Locks, held across calls or processes, and what is known of them. For work in this program, `lock` does it all. */
   get locks(): Locks {
-    const { agent, host, pid } = this.defaults;
-    this.#locksOrNone ??= new Locks({ ...this.#place, owner: agent, host, pid }, () => this.store);
-    return this.#locksOrNone;
+    return this.#locks.it;
   }
 
   /** Resolves when the board is closed. */
   get closed(): Promise<void> {
-    const { signal } = this.closing;
-    this.#closed ??= signal.aborted
-      ? Promise.resolve()
-      : new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-    return this.#closed;
+    return this.#closed.it;
   }
 
   /** Where the stores differ: the largest value, and whether foreign clients can take part. */
@@ -61,8 +58,8 @@ export class Blackboard extends KeyMap {
     how: SubscribeOptions | MessageListener = {},
   ): Follower | Promise<void> {
     if (typeof how === "function")
-      return this.#listeners.add(String(channels), how, () => this.#following.subscribe(channels, {}));
-    return this.#following.subscribe(channels, how);
+      return this.#listeners.add(String(channels), how, () => this.#following.it.subscribe(channels, {}));
+    return this.#following.it.subscribe(channels, how);
   }
 
   /** Ends what `subscribe(channel, listener)` began: this listener's part, or every listener's of the channel. */
@@ -75,12 +72,12 @@ export class Blackboard extends KeyMap {
    * `initial` it begins with the values that are there.
    */
   watch(keys: string | readonly string[], options: WatchOptions = {}): Follower<Change> {
-    return this.#following.watch(keys, options);
+    return this.#following.it.watch(keys, options);
   }
 
   /** The retained changes of a key, the oldest first. */
   history(key: string, options: HistoryOptions = {}): AsyncIterable<Change> {
-    return this.#following.history(key, options);
+    return this.#following.it.history(key, options);
   }
 
   /**
@@ -88,7 +85,7 @@ export class Blackboard extends KeyMap {
    * @throws BlackboardError `timeout` after `timeoutMs`; the signal's reason when that is aborted
    */
   async wait(keys: string | readonly string[], options: WaitForOptions = {}): Promise<readonly Found[]> {
-    return this.#following.wait(keys, options);
+    return this.#following.it.wait(keys, options);
   }
 
   /**
@@ -99,13 +96,13 @@ export class Blackboard extends KeyMap {
   async consume(changes: KeysWanted, options: ConsumeOptions): Promise<Consumer<Change>>;
   async consume(of: string | readonly string[] | KeysWanted, options: ConsumeOptions) {
     return isKeys(of)
-      ? this.#following.consumeChanges(of.keys, options)
-      : this.#following.consume(of, options);
+      ? this.#following.it.consumeChanges(of.keys, options)
+      : this.#following.it.consume(of, options);
   }
 
   /** The board's consumers: where each is in its channels, what is pending, who works. In no order. */
   consumers(): Promise<ConsumerFacts[]> {
-    return this.#following.consumers();
+    return this.#following.it.consumers();
   }
 
   /** Forgets a consumer: its positions, and what is pending. Its workers end. False if there is none. */
@@ -141,15 +138,10 @@ export class Blackboard extends KeyMap {
   /** Gives back what consumers hold, and locks, and lets go of every file, socket and timer. */
   async close(): Promise<void> {
     this.closing.end();
-    const parts = [this.#followingOrNone?.close(), this.#locksOrNone?.close(), this.handedOut()];
+    const parts = [this.#following.ifMade?.close(), this.#locks.ifMade?.close(), this.handedOut()];
     const ended = await Promise.allSettled(parts);
     await this.backend.close();
     for (const end of ended) if (end.status === "rejected") throw end.reason;
-  }
-
-  get #following(): Following {
-    this.#followingOrNone ??= new Following(this.#place, () => this.store);
-    return this.#followingOrNone;
   }
 
   get #place() {
@@ -159,4 +151,9 @@ export class Blackboard extends KeyMap {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function ended(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

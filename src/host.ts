@@ -5,13 +5,25 @@ import type { Surroundings } from "./config/index.ts";
 import { decodeName } from "./core/names.ts";
 
 export function surroundings(): Surroundings {
-  return { env: process.env, cwd: process.cwd(), home: homeOf(), userAtHost: `${userName()}@${hostname()}` };
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    home: homeOf(),
+    get userAtHost() {
+      return `${userName()}@${hostname()}`;
+    },
+  };
 }
 
 /** Where this program runs, as others may know it. */
-export function thisProgram(): { readonly host: string; readonly pid: number } {
-  return { host: hostname(), pid: process.pid };
-}
+export const thisProgram = {
+  get host(): string {
+    return hostname();
+  },
+  get pid(): number {
+    return process.pid;
+  },
+};
 
 /** Cron and containers run without HOME, and under numeric users that no password file knows. */
 function homeOf(): string {

@@ -29,7 +29,7 @@ declare const TIMMY_BB_VERSION: string;
 
 let called = "";
 
-/** The command that ran last, and the store: bin/load.js keeps what V8 has compiled for each kind of call. */
+/** The command that ran last, and the store: bin/timmy-bb.js keeps what V8 has compiled for each kind of call. */
 export function lastCall(): string {
   return called;
 }

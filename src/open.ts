@@ -1,8 +1,8 @@
 /** From options and configuration to a board. */
 import { type BackendSettings, openBackend } from "./backends/open.ts";
 import { Blackboard } from "./blackboard.ts";
-import { type LoadedSettings, loadSettings, optionOverrides } from "./config/index.ts";
-import { refuseUnknown } from "./core/board-options.ts";
+import { type LoadedSettings, loadSettings, optionOverrides, type Settings } from "./config/index.ts";
+import { type BoardDefaults, refuseUnknown } from "./core/board-options.ts";
 import { BlackboardError } from "./core/errors.ts";
 import { parseRedisUrl } from "./core/redis-url.ts";
 import { surroundings, thisProgram } from "./host.ts";
@@ -54,10 +54,31 @@ export async function openWith(
       hint: "set blackboard.enabled to true to use it",
     });
   }
+  return new Blackboard(await openBackend(backendSettings(settings, onNotice)), defaultsOf(settings));
+}
+
+function backendSettings(settings: Settings, onNotice: (notice: string) => void): BackendSettings {
+  const { backend, prefix, timeoutMs, history, fallback, memoryPath, durability } = settings;
   const address = parseRedisUrl(settings.url);
   const password = settings.password ?? address.password;
-  const backend: BackendSettings = { ...settings, address: { ...address, password }, onNotice };
-  return new Blackboard(await openBackend(backend), { ...settings, ...thisProgram() });
+  const places = { address: { ...address, password }, memoryPath };
+  return { backend, prefix, timeoutMs, history, fallback, durability, ...places, onNotice };
+}
+
+/** Who and where this is takes time to find out, and is looked up when it is wanted. */
+function defaultsOf(settings: Settings): BoardDefaults {
+  const { prefix, ttlMs } = settings;
+  return {
+    prefix,
+    ttlMs,
+    get agent() {
+      return settings.agent;
+    },
+    get host() {
+      return thisProgram.host;
+    },
+    pid: thisProgram.pid,
+  };
 }
 
 let shared: Promise<Blackboard> | null = null;

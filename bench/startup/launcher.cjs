@@ -3,18 +3,24 @@
 "use strict";
 const marks = { begun: process.hrtime.bigint() };
 const { writeSync } = require("node:fs");
-const Module = require("node:module");
 const mark = (name) => {
   marks[name] ??= process.hrtime.bigint();
 };
 
-// A store begins with Node's sockets, or with SQLite's binary.
-const loadModule = Module._load;
-Module._load = function (name, ...more) {
-  if (name !== "node:net") return loadModule.call(this, name, ...more);
+// A store begins with Node's sockets (see src/quick-socket.ts), or with SQLite's binary.
+const { binding } = process;
+process.binding = (name) => {
   mark("opening");
-  const net = loadModule.call(this, name, ...more);
-  return { ...net, connect: (...args) => net.connect(...args).once("connect", () => mark("open")) };
+  const parts = binding.call(process, name);
+  if (name !== "stream_wrap") return parts;
+  // The first thing that is written says that it is connected.
+  const WriteWrap = class extends parts.WriteWrap {
+    constructor() {
+      super();
+      mark("open");
+    }
+  };
+  return { ...parts, WriteWrap };
 };
 const { dlopen } = process;
 process.dlopen = (addon, ...more) => {
@@ -37,7 +43,7 @@ process.on("exit", () => {
   );
 });
 
-const { load } = require("../../bin/load.js");
+const { load } = require("../../bin/timmy-bb.js");
 const program = load(`${__dirname}/../../dist/timmy-bb.cjs`);
 mark("loaded");
 program

@@ -72,12 +72,10 @@ async function readUsers(surroundings: Surroundings, warnings: readonly string[]
   const none = { file: null, shown: "", entries: [] };
   const file = userConfigFile(surroundings);
   if (file === null) return { ...none, warnings };
-  const shown = shownPath(file, surroundings.cwd);
   const head = readHead(file, MAX_FILE_BYTES + 1, "regular");
-  if (isAbsent(head)) {
-    if (head.reason !== null) throw unreadable(shown, head);
-    return { ...none, warnings };
-  }
+  if (isAbsent(head) && head.reason === null) return { ...none, warnings };
+  const shown = shownPath(file, surroundings.cwd);
+  if (isAbsent(head)) throw unreadable(shown, head);
   const entries = await entriesIn(head, shown, true);
   if (entries !== null) return { file, shown, entries, warnings };
   if (isBlank(head.bytes)) return { ...none, warnings };

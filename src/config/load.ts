@@ -49,7 +49,9 @@ function assemble(choices: Choices, file: string | null, surroundings: Surroundi
       changes: choices.changes.value,
       maxAgeMs: choices.maxAge.value,
     },
-    agent: choices.agent.value ?? defaultAgent(surroundings),
+    get agent() {
+      return choices.agent.value ?? defaultAgent(surroundings);
+    },
     timeoutMs: choices.timeout.value,
   };
 }

@@ -54,6 +54,6 @@ export interface Surroundings {
   readonly cwd: string;
   /** The user's home directory; empty if there is none. */
   readonly home: string;
-  /** The default agent: `user@host`. */
+  /** The default agent: `user@host`. Looked up when it is asked for: who only reads does not need it. */
   readonly userAtHost: string;
 }

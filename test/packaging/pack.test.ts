@@ -79,7 +79,6 @@ describe("the tarball", () => {
   test("holds what is needed", () => {
     for (const path of [
       "bin/timmy-bb.js",
-      "bin/load.js",
       "bin/package.json",
       "dist/timmy-bb.cjs",
       "dist/ioredis.cjs",

@@ -10,6 +10,7 @@ import type {
   SetOptions,
 } from "../../core/backend.ts";
 import type { Conditional, SetResult } from "../../core/conditional.ts";
+import { Later } from "../../core/later.ts";
 import type { Grant, LockFacts, LockPatience, LockRequest, RefreshOptions } from "../../core/lock.ts";
 import type { RedisAddress } from "../../core/redis-url.ts";
 import type {
@@ -58,9 +59,9 @@ export class RedisStore implements Backend {
   readonly #scripts: BoardScripts;
   readonly #reads: Reads;
   readonly #writes: Writes;
-  readonly #locks: Locks;
-  readonly #followers: Followers;
-  readonly #workers: Workers;
+  readonly #locks: Later<Locks>;
+  readonly #followers: Later<Followers>;
+  readonly #workers: Later<Workers>;
 
   /** Connects at the first operation, or by `connect`. */
   constructor(options: RedisOptions) {
@@ -72,9 +73,9 @@ export class RedisStore implements Backend {
     const place = { ...options, layout: this.#layout, link: this.#link };
     this.#reads = new Reads(this.#link, this.#scripts);
     this.#writes = new Writes({ ...place, scripts: this.#scripts, shown: address.shown });
-    this.#locks = new Locks(place, this.#scripts);
-    this.#followers = new Followers(place, this.#scripts);
-    this.#workers = new Workers(place, this.#scripts);
+    this.#locks = new Later(() => new Locks(place, this.#scripts));
+    this.#followers = new Later(() => new Followers(place, this.#scripts));
+    this.#workers = new Later(() => new Workers(place, this.#scripts));
   }
 
   /**
@@ -152,7 +153,7 @@ export class RedisStore implements Backend {
   }
 
   follow<Of extends AnySelection>(selection: Of, options: FollowOptions): Follower<EntryOf<Of> | Gap> {
-    return this.#followers.follow(selection, { ...options, patient: false });
+    return this.#followers.it.follow(selection, { ...options, patient: false });
   }
 
   /** The same, but a server that is away at the start is waited for, instead of failing `ready`. */
@@ -160,7 +161,7 @@ export class RedisStore implements Backend {
     selection: Of,
     options: FollowOptions,
   ): Follower<EntryOf<Of> | Gap> {
-    return this.#followers.follow(selection, { ...options, patient: true });
+    return this.#followers.it.follow(selection, { ...options, patient: true });
   }
 
   work<Of extends AnySelection>(
@@ -168,35 +169,35 @@ export class RedisStore implements Backend {
     selection: Of,
     options: WorkerOptions,
   ): Promise<Worker<EntryOf<Of>>> {
-    return this.#workers.join(consumer, selection, options);
+    return this.#workers.it.join(consumer, selection, options);
   }
 
   consumers(): Promise<readonly ConsumerFacts[]> {
-    return this.#workers.list();
+    return this.#workers.it.list();
   }
 
   deleteConsumer(consumer: string): Promise<boolean> {
-    return this.#workers.forget(consumer);
+    return this.#workers.it.forget(consumer);
   }
 
   tryLock(lock: string, request: LockRequest): Promise<Grant | null> {
-    return this.#locks.try(lock, request);
+    return this.#locks.it.try(lock, request);
   }
 
   awaitLock(lock: string, request: LockRequest, patience: LockPatience): Promise<Grant | null> {
-    return this.#locks.await(lock, request, patience);
+    return this.#locks.it.await(lock, request, patience);
   }
 
   refreshLock(lock: string, token: string, options: RefreshOptions): Promise<Grant | null> {
-    return this.#locks.refresh(lock, token, options);
+    return this.#locks.it.refresh(lock, token, options);
   }
 
   releaseLock(lock: string, token: string): Promise<boolean> {
-    return this.#locks.release(lock, token);
+    return this.#locks.it.release(lock, token);
   }
 
   locks(lock: string | null): Promise<readonly LockFacts[]> {
-    return this.#locks.list(lock);
+    return this.#locks.it.list(lock);
   }
 
   channels(pattern: string): Promise<readonly ChannelFacts[]> {
@@ -214,9 +215,9 @@ export class RedisStore implements Backend {
 
   async close(): Promise<void> {
     this.#link.leave();
-    this.#workers.close();
-    this.#locks.close();
-    await this.#followers.close();
+    this.#workers.ifMade?.close();
+    this.#locks.ifMade?.close();
+    await this.#followers.ifMade?.close();
     this.#link.close();
   }
 
