@@ -115,11 +115,14 @@ try {
 function compileCode() {
   const home = mkdtempSync(join(process.cwd(), ".build-"));
   const env = { PATH: process.env.PATH, HOME: home, TIMMY_BB_BACKEND: "memory" };
-  for (const call of CALLS) spawnSync(process.execPath, ["bin/timmy-bb.js", ...call.split(" ")], { env });
-  renameSync(join(home, ".cache/timmy-bb"), "dist/code");
+  try {
+    for (const call of CALLS) spawnSync(process.execPath, ["bin/timmy-bb.js", ...call.split(" ")], { env });
+    renameSync(join(home, ".cache/timmy-bb"), "dist/code");
+  } finally {
+    rmSync(home, { recursive: true });
+  }
   chmodSync("dist/code", 0o755);
   for (const name of readdirSync("dist/code")) chmodSync(`dist/code/${name}`, 0o644);
-  rmSync(home, { recursive: true });
 }
 
 /** A digest of the text in its first line: bin/timmy-bb.js keeps compiled code under this name. */
@@ -134,7 +137,9 @@ function sign(path) {
 
 /** The licences of the packages that went into the bundle: they ask to travel with their code. */
 function licenses(inputs) {
-  const packages = inputs.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
+  const packages = inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
+  if (packages.length === 0)
+    throw new Error("no package was found among what was bundled, so no licence either");
   return [...new Set(packages)].sort().map(licenseOf).join("\n");
 }
 

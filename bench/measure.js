@@ -1,19 +1,43 @@
 // Paired timing of whole processes: A B C A B C …, so that a drift of the machine's speed hits all alike.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { childEnv } from "./servers.js";
+
+/** A pipe, as `$(…)` gives a program one; Node itself would give it a socket. What comes is thrown away. */
+let pipe = null;
+function shellPipe() {
+  if (pipe !== null) return pipe;
+  const directory = mkdtempSync(join(tmpdir(), "timmy-bb-pipe-"));
+  const path = join(directory, "pipe");
+  spawnSync("mkfifo", [path]);
+  const from = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  pipe = { from, to: openSync(path, constants.O_WRONLY) };
+  rmSync(directory, { recursive: true });
+  return pipe;
+}
+
+function drain(descriptor) {
+  try {
+    while (readSync(descriptor, Buffer.alloc(65_536)) > 0);
+  } catch (error) {
+    if (error.code !== "EAGAIN") throw error;
+  }
+}
 
 /**
  * Wall time of one process in milliseconds. It reads nothing and its output is thrown away, unless told otherwise.
  * @param {{ command: string, args: string[], env?: Record<string, string> }} subject
  * @param {{ from?: number, to?: number }} [files] descriptors of its input and output
  */
-export function timeOnce({ command, args, env = {} }, { from = "ignore", to = "pipe" } = {}) {
+export function timeOnce({ command, args, env = {} }, { from = "ignore", to = shellPipe().to } = {}) {
   return new Promise((resolve, reject) => {
     const start = process.hrtime.bigint();
     const child = spawn(command, args, { env: { ...childEnv, ...env }, stdio: [from, to, "inherit"] });
-    child.stdout?.resume();
     child.on("error", reject);
     child.on("close", (code) => {
+      if (to === pipe?.to) drain(pipe.from);
       if (code !== 0) reject(new Error(`${command} ${args.join(" ")} exited ${code}`));
       else resolve(Number(process.hrtime.bigint() - start) / 1e6);
     });

@@ -12,13 +12,17 @@ const fs = require("node:fs");
 const { dirname, isAbsolute, join } = require("node:path");
 const { Script } = require("node:vm");
 
-const { O_RDONLY, O_NOFOLLOW } = fs.constants;
-/** Before the code stand the names of the calls it has been through, and blanks. */
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+/** Before the code stand a sum of it, the names of the calls it has been through, and blanks. */
 const HEAD_BYTES = 2048;
+/** The sum takes a number of each part of this size: a part that a disk has lost is noticed, at no cost. V8 would crash over it. */
+const PART_BYTES = 512;
 /** Files of other versions are removed when they are this old. */
 const STALE_MS = 30 * 86_400_000;
 /** Others may write there: group and all. */
 const OTHERS_WRITE = 0o022;
+/** Only the owner of something may remove it from such a directory. */
+const STICKY = 0o1000;
 /** Calls that use much the same of the program: their code is kept together, and not burdened with what the others need. */
 const SIMPLE = new Set(["get", "set", "del", "exists", "ttl", "expire", "persist", "incr", "publish"]);
 const kind = process.argv.some((word) => SIMPLE.has(word)) ? "simple" : "other"; // a wrong guess costs a millisecond
@@ -31,12 +35,12 @@ function load(file) {
   const text = fs.readFileSync(file, "latin1"); // the bundler writes ASCII
   // The first line is a digest of what follows.
   const name = `${text.slice(3, 19)}-${kind}-${process.version}-${process.arch}`;
-  const kept = readOwn(name) ?? readFile(join(dirname(file), "code", name), () => true);
+  const kept = readOwn(name) ?? readCode(join(dirname(file), "code", name), () => true);
   const script = new Script(`(function (exports, require, module, __filename, __dirname) {${text}\n})`, {
     filename: file,
-    ...(kept && { cachedData: kept.subarray(HEAD_BYTES) }),
+    ...(kept && { cachedData: kept.code }),
   });
-  const calls = kept && !script.cachedDataRejected ? kept.latin1Slice(0, HEAD_BYTES).trim().split(",") : [];
+  const calls = kept && !script.cachedDataRejected ? kept.calls : [];
   loaded.push({ name, script, calls });
   const module = { exports: {} };
   script.runInThisContext()(module.exports, requireFrom(file), module, file, dirname(file));
@@ -49,9 +53,9 @@ function keepCode(call) {
   const directory = fresh.length > 0 ? ownDirectory(true) : null;
   if (directory === null || !/^[\w -]{1,40}$/.test(call)) return;
   for (const { name, script, calls } of fresh) {
-    const head = [...calls, call].join(",").padEnd(HEAD_BYTES);
-    if (head.length === HEAD_BYTES)
-      write(directory, name, Buffer.concat([Buffer.from(head), script.createCachedData()]));
+    const code = script.createCachedData();
+    const head = [sumOf(code), ...calls, call].join(",").padEnd(HEAD_BYTES);
+    if (head.length === HEAD_BYTES) write(directory, name, Buffer.concat([Buffer.from(head), code]));
   }
 }
 
@@ -62,27 +66,39 @@ function requireFrom(file) {
 
 function readOwn(name) {
   const directory = ownDirectory(false);
-  return directory && readFile(join(directory, name), isOurs);
+  return directory && readCode(join(directory, name), isOurs);
 }
 
-/** `$XDG_CACHE_HOME/timmy-bb`; `null` if there is none, or if others can write there. */
+/** `$XDG_CACHE_HOME/timmy-bb`; `null` if there is none, or if others can write there or put another in its place. */
 function ownDirectory(make) {
   const { XDG_CACHE_HOME: cache, HOME: home } = process.env;
   const base = cache && isAbsolute(cache) ? cache : home && isAbsolute(home) ? join(home, ".cache") : null;
   if (base === null) return null;
-  const directory = join(base, "timmy-bb");
   try {
-    if (make) for (const path of [base, directory]) makeDirectory(path);
-    const stats = fs.lstatSync(directory, { throwIfNoEntry: false });
-    return stats?.isDirectory() && isOurs(stats) ? directory : null;
+    const directory = join(base, "timmy-bb");
+    const isSafe = isKeptByUs(dirname(base)) && isOwn(base, make) && isOwn(directory, make);
+    return isSafe ? directory : null;
   } catch {
     return null; // no access: the code is compiled anew each time
   }
 }
 
-/** Not `recursive`: Node 20's own loop never ends where a directory can neither be made nor be there, as in /proc. */
-function makeDirectory(path) {
-  if (!fs.existsSync(path)) fs.mkdirSync(path, { mode: 0o700 });
+/** Whether nobody else can exchange what is in there: it is ours, or the system's and says so (`/tmp`). */
+function isKeptByUs(path) {
+  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (!stats?.isDirectory()) return false;
+  return (
+    isOurs(stats) || (stats.uid === 0 && ((stats.mode & OTHERS_WRITE) === 0 || (stats.mode & STICKY) !== 0))
+  );
+}
+
+/** Whether it is a directory of ours alone, made if that is wanted and it is missing. */
+function isOwn(path, make) {
+  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (stats !== undefined) return stats.isDirectory() && isOurs(stats);
+  if (!make) return false;
+  fs.mkdirSync(path, { mode: 0o700 });
+  return true;
 }
 
 function isOurs({ uid, mode }) {
@@ -90,17 +106,28 @@ function isOurs({ uid, mode }) {
 }
 
 /** `null` if there is no such file, or not a right one. */
-function readFile(path, isRight) {
+function readCode(path, isRight) {
   let descriptor;
   try {
-    descriptor = fs.openSync(path, O_RDONLY | O_NOFOLLOW);
+    descriptor = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     const stats = fs.fstatSync(descriptor);
-    return stats.isFile() && isRight(stats) ? fs.readFileSync(descriptor) : null;
+    if (!stats.isFile() || !isRight(stats)) return null;
+    const bytes = fs.readFileSync(descriptor);
+    const code = bytes.subarray(HEAD_BYTES);
+    const [sum, ...calls] = bytes.latin1Slice(0, HEAD_BYTES).trim().split(",");
+    return sum === sumOf(code) ? { code, calls } : null;
   } catch {
     return null;
   } finally {
     if (descriptor !== undefined) fs.closeSync(descriptor);
   }
+}
+
+function sumOf(code) {
+  let sum = code.length;
+  for (let at = 0; at + 4 <= code.length; at += PART_BYTES)
+    sum = (Math.imul(sum, 31) + code.readInt32LE(at)) | 0;
+  return String(sum);
 }
 
 /** All or nothing, as another process may be reading. What cannot be kept is made anew next time. */
@@ -119,7 +146,8 @@ function removeStale(directory) {
   const oldest = Date.now() - STALE_MS;
   for (const name of fs.readdirSync(directory)) {
     const path = join(directory, name);
-    if (fs.lstatSync(path).mtimeMs < oldest) fs.rmSync(path, { force: true });
+    const isCode = /^\.?[0-9a-f]{16}-/.test(name) && fs.lstatSync(path).isFile();
+    if (isCode && fs.lstatSync(path).mtimeMs < oldest) fs.rmSync(path, { force: true });
   }
 }
 

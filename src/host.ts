@@ -1,8 +1,9 @@
 /** What the process knows of its surroundings. The only place that reads the environment. */
 import { readFileSync } from "node:fs";
-import { homedir, hostname, userInfo } from "node:os";
+import { homedir, hostname } from "node:os";
 import type { Surroundings } from "./config/index.ts";
 import { decodeName } from "./core/names.ts";
+import { userName } from "./runtime.ts";
 
 export function surroundings(): Surroundings {
   return {
@@ -31,14 +32,6 @@ function homeOf(): string {
     return process.env.HOME ?? homedir(); // an empty one is none: Bun's homedir would go on looking
   } catch {
     return "";
-  }
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid${process.getuid?.() ?? ""}`;
   }
 }
 

@@ -2,7 +2,9 @@
  * What differs between the two runtimes the command runs on, Node and the standalone executable: the only file that knows
  * which of them it is.
  */
+import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { userInfo } from "node:os";
 import { openQuickly } from "./quick-socket.ts";
 
 /**
@@ -173,6 +175,25 @@ class BunConnection implements RawSocket {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Who runs this, by the system's own list of users; numeric users, as in containers, may not be in it. */
+export function userName(): string {
+  const nobody = `uid${process.getuid?.() ?? ""}`;
+  try {
+    if (typeof TIMMY_BB_STANDALONE !== "undefined" && TIMMY_BB_STANDALONE) return listedUser() ?? nobody;
+    return userInfo().username;
+  } catch {
+    return nobody;
+  }
+}
+
+/** Bun's `userInfo` believes $USER, which anybody may set and cron does not. */
+function listedUser(): string | undefined {
+  const users = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
+  return users.find(([, , uid]) => uid === String(process.geteuid?.()))?.[0];
+}
 
 /** What starts this very program again: its runtime with the flags it was given, if there is one, and its file. */
 export function programWords(): readonly string[] {

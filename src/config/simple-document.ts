@@ -12,7 +12,7 @@ const GROUPS: ReadonlySet<string> = new Set(
   [...PATHS].flatMap((path) => (path.includes(".") ? [path.slice(0, path.indexOf("."))] : [])),
 );
 
-const NAME = "[A-Za-z_][A-Za-z0-9_-]*";
+const NAME = "[A-Za-z_][A-Za-z0-9_-]{0,99}"; // YAML ends a name after 1,024 characters
 const WORD = "[A-Za-z0-9_./@+-]+";
 /** In quotes without escapes; or without, where it is neither a number nor a word with a meaning nor punctuation of YAML's. */
 const VALUE = `"[ !#-[\\]-~]*"|'[ -&(-~]*'|(?=[A-Za-z/])${WORD}(?:[: ]${WORD})*|[0-9]+(?:ms|[smhd])?`;
@@ -57,6 +57,9 @@ function linesOf(text: string): Line[] | null {
   return lines;
 }
 
+/** The parser refuses what is nested much deeper (see `document.ts`). */
+const DEEP = 50;
+
 /** One map or list that the next line may go on with. */
 interface Level {
   readonly indent: number;
@@ -84,7 +87,8 @@ function enter(levels: Level[], level: Level, opens: boolean): boolean {
   while (level.indent < (levels.at(-1)?.indent ?? 0)) levels.pop();
   const top = levels.at(-1);
   if (top?.indent === level.indent) return top.isList === level.isList;
-  if (!opens || levels.length < depth || (top === undefined && level.indent > 0)) return false;
+  if (!opens || levels.length < depth || depth > DEEP || (top === undefined && level.indent > 0))
+    return false;
   levels.push(level);
   return true;
 }

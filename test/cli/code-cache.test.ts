@@ -1,10 +1,12 @@
 /** What V8 has compiled is kept for the next start, where nobody else can put it. */
 import {
   chmodSync,
+  chownSync,
   cpSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -98,6 +100,44 @@ describe.skipIf(EXECUTABLE !== null)("compiled code", () => {
     expect(statSync(path).size).toBeGreaterThan(size * 0.9);
   });
 
+  test("a part that a disk has lost is noticed, and made anew", async () => {
+    const home = new Home();
+    await home.call("keys");
+    const [path = ""] = home.files();
+    const whole = readFileSync(path);
+    writeFileSync(path, Buffer.from(whole).fill(0, 100_000, 104_096));
+    expect(await home.call("keys")).toBe("");
+    expect(await home.call("keys")).toBe("");
+    expect(readFileSync(path).subarray(100_000, 104_096).equals(Buffer.alloc(4096))).toBe(false);
+  });
+
+  test("a pipe in its place does not hold up the call", async () => {
+    const home = new Home();
+    await home.call("keys");
+    const [path = ""] = home.files();
+    rmSync(path);
+    await start("mkfifo", ["-m", "600", path], { env: { PATH: process.env.PATH ?? "" }, cwd: home.dir })
+      .ended;
+    expect(await home.call("keys")).toBe("");
+  });
+
+  test("in a directory that another user could exchange nothing is kept, and nothing is made in another's home", async () => {
+    const open = new Home();
+    mkdirSync(join(open.dir, ".cache"));
+    chmodSync(join(open.dir, ".cache"), 0o777);
+    await open.call("keys");
+    expect(readdirSync(join(open.dir, ".cache"))).toEqual([]);
+    const other = new Home();
+    if (process.getuid?.() === 0) chownSync(other.dir, 65_534, 65_534);
+    else chmodSync(other.dir, 0o777);
+    const { exitCode } = await start(process.execPath, [program, "keys"], {
+      env: { HOME: other.dir, TIMMY_BB_BACKEND: "memory", TIMMY_BB_DATA_DIR: open.dir },
+      cwd: open.dir,
+    }).ended;
+    expect(exitCode).toBe(0);
+    expect(readdirSync(other.dir)).toEqual([]);
+  });
+
   test("twenty first calls at once", async () => {
     const home = new Home();
     await Promise.all(Array.from({ length: 20 }, (_, index) => home.call("set", `k${index}`, "v")));
@@ -113,9 +153,12 @@ describe.skipIf(EXECUTABLE !== null)("compiled code", () => {
   });
 });
 
-/** Code that would make itself known: that of another program, which V8 itself would take. */
+/** So that the sum in the head does not tell, and V8, which does not look at what it is given, would crash. */
 function poison(path: string): void {
   const bytes = readFileSync(path);
-  bytes.fill(0xff, bytes.length - 4096); // V8 does not look at what it is given: the process would crash
+  for (let at = 2048 + 100_000; at + 512 <= bytes.length; at += 512) {
+    const part = at - ((at - 2048) % 512);
+    bytes.fill(0xff, part + 4, part + 512);
+  }
   writeFileSync(path, bytes);
 }

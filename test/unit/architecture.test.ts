@@ -42,7 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "backends/auto": ["core", "backends/redis", "backends/memory", "backends/open"],
   "backends/open": ["core", "backends/redis", "backends/memory", "backends/auto"],
   blackboard: ["core"],
-  host: ["core", "config"],
+  host: ["core", "config", "runtime"],
   open: ["core", "config", "backends/open", "blackboard", "host"],
   index: ["core", "blackboard", "open"],
   cli: ["core", "config", "blackboard", "open", "runtime"],
