@@ -6,19 +6,22 @@ import { join, resolve } from "node:path";
 import { BASES, PEERS, withCalls } from "./calls.js";
 import { columnsOf, rowsOf, timeInTurn } from "./measure.js";
 import { report } from "./report.js";
+import { floors } from "./standalone/floors.js";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 25);
 const executable = resolve(process.env.TEST_PROGRAM ?? join(import.meta.dirname, "../dist/timmy-bb"));
 if (!existsSync(executable)) throw new Error("dist/timmy-bb is missing: npm run build:standalone makes it");
 
-await withCalls(async (peers, ours) => {
+await withCalls(async (peers, ours, dir) => {
+  const calls = ours([executable]);
+  await timeInTurn(calls, 0); // makes the board
   report({
     name: "standalone",
     title: "One call, the standalone executable",
     command: "npm run bench -- standalone",
     settings: `medians of ${ROUNDS} interleaved rounds`,
     columns: columnsOf(BASES),
-    rows: rowsOf(await timeInTurn([...peers, ...ours([executable])], ROUNDS), BASES),
+    rows: rowsOf(await timeInTurn([...peers, ...calls, ...floors(dir)], ROUNDS), BASES),
     peers: PEERS,
   });
 });
