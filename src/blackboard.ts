@@ -42,7 +42,10 @@ export class Blackboard extends KeyMap {
     return this.backend.capabilities;
   }
 
-  /** Sends a message to whoever follows the channel now, and appends it to the log for those who read later. */
+  /**
+   * Sends a message to whoever follows the channel now, and appends it to the log for those who read later. Bytes over 64 KiB must stay as
+   * they are until it resolves; a smaller buffer may be used again at once.
+   */
   async publish(channel: string, payload: Value): Promise<PublishResult> {
     return this.store.publish(this.names.fresh("channel", channel), toBytes(payload), this.defaults.agent);
   }
@@ -133,6 +136,11 @@ export class Blackboard extends KeyMap {
   /** Which store answers, why, and facts about it. */
   async status(): Promise<BackendStatus> {
     return this.store.status();
+  }
+
+  /** From now on what is asked for without waiting for the answers before takes effect in that order, even where a server forgets our scripts meanwhile. */
+  keepOrder(): void {
+    this.store.keepOrder();
   }
 
   /** Gives back what consumers hold, and locks, and lets go of every file, socket and timer. */

@@ -57,8 +57,8 @@ function placeOf(target: SocketTarget): readonly (string | number)[] | null {
 
 function bindingsFor(target: SocketTarget): Bindings | null {
   // Whoever asks to be warned of what will go would be warned of this.
-  if (/pending-deprecation/.test(process.env.NODE_OPTIONS ?? "") || process.env.NODE_PENDING_DEPRECATION)
-    return null;
+  const flags = [process.env.NODE_OPTIONS, ...process.execArgv].join(" ");
+  if (/pending[-_]deprecation/.test(flags) || process.env.NODE_PENDING_DEPRECATION) return null;
   try {
     return bind("socketPath" in target ? "Pipe" : "TCP");
   } catch {
@@ -132,8 +132,10 @@ class QuickSocket implements RawSocket {
   }
 
   destroy(): void {
-    if (this.#other !== null) this.#other.destroy();
-    else queueMicrotask(() => this.#end(END));
+    queueMicrotask(() => {
+      if (this.#other === null) this.#end(END);
+      else this.#other.destroy();
+    });
   }
 
   #open(): void {

@@ -19,10 +19,10 @@ export interface Command {
   /** What stands behind `--` is a command to run with its arguments, which may be missing or not; else `--` ends the options. */
   readonly takesCommand?: "perhaps" | "always";
   /**
-   * So many calls of it may be under way at once in a batch, for it asks the board once, as soon as it has it, and does nothing else before.
-   * Default: it waits for all before it, and those behind wait for it.
+   * So many calls of it may be under way at once in a batch, for it asks the board once, as soon as it has it, for what is one step, and does
+   * nothing else before. Default, as for 1: it waits for all before it, and those behind wait for it.
    */
-  readonly atOnce?: number;
+  readonly atOnce?: number | ((given: Given) => number);
   /** Whether a call goes on until it is stopped, or may wait for what others do: it needs a process of its own. Default: none does. */
   readonly waits?: (given: Given) => boolean;
   /** Shown in help and docs, and run by a test in this order. */

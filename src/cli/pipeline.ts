@@ -12,7 +12,7 @@ export class Answers<Answer> implements AsyncIterable<readonly Answer[]> {
   #first: Place<Answer> | null = null;
   #last: Place<Answer> | null = null;
   #ready: Answer[] = [];
-  /** Questions whose answers the loop has not taken. */
+  /** Questions whose answers the loop has not taken, or has not done with yet. */
   #untaken = 0;
   #isComplete = false;
   /** Nothing more is to be asked: an answer failed, or nobody takes them any more. */
@@ -51,12 +51,12 @@ export class Answers<Answer> implements AsyncIterable<readonly Answer[]> {
     this.#wakeAsker();
   }
 
-  /** Whether the answers to so many questions have not been taken yet. */
+  /** Whether the answers to so many questions have not been dealt with yet. */
   isFull(most: number): boolean {
     return this.#untaken >= most;
   }
 
-  /** Resolves when the answers to fewer questions are still to be taken, or all is over. */
+  /** Resolves when the answers to fewer questions are still to be dealt with, or all is over. */
   async room(most: number): Promise<void> {
     while (this.#untaken >= most && !this.#isOver) {
       await new Promise<void>((resolve) => {
@@ -73,9 +73,9 @@ export class Answers<Answer> implements AsyncIterable<readonly Answer[]> {
         if (this.#first !== null) await turn();
         const answers = this.#ready;
         this.#ready = [];
+        if (answers.length > 0) yield answers;
         this.#untaken -= answers.length;
         this.#wakeAsker();
-        if (answers.length > 0) yield answers;
         this.#throwFailure();
       }
     } finally {

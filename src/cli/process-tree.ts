@@ -66,6 +66,11 @@ export function stopHere(): void {
   process.kill(process.pid, "SIGSTOP");
 }
 
+/** From now on the directory in which this process was started can be unmounted, and relative paths mean nothing here. */
+export function leaveDirectory(): void {
+  process.chdir("/");
+}
+
 function allStats(): readonly Stat[] {
   try {
     const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));

@@ -11,11 +11,11 @@ export function processInput(): Input {
   return {
     isTerminal: isTerminal(0),
     async all() {
-      checkReadable();
+      checkReadable("there is no value", "give it as an argument or --file; an empty value is ''");
       return collectBytes("standard input", process.stdin);
     },
     async *chunks() {
-      checkReadable();
+      checkReadable("there are no lines", "for none: < /dev/null");
       yield* named("standard input", process.stdin);
     },
     file: (path) => collectBytes(path, createReadStream(path)),
@@ -49,13 +49,10 @@ export function checkSize(name: string, size: number): number {
 }
 
 /** What cannot be read must not pass for an empty value, as Node lets a directory and a closed stdin do. */
-function checkReadable(): void {
+function checkReadable(so: string, hint: string): void {
   if (fstatSync(0).isDirectory()) throw usageError("standard input is a directory");
   if (!isStandIn(0)) return;
-  throw usageError(
-    "standard input is closed or nothing, so there is no value",
-    "give it as an argument or --file; an empty value is ''",
-  );
+  throw usageError(`standard input is closed or nothing, so ${so}`, hint);
 }
 
 /** Node opens /dev/null for a closed stream of the process, for reading and writing, which no shell's `< /dev/null` or `> /dev/null` does (but other programs for their children). */

@@ -201,6 +201,9 @@ export interface Backend {
    */
   pin(): Promise<Backend>;
 
+  /** From now on operations are asked for without waiting for the answers of those before; their effects come in that order, whatever the server forgets or others do. */
+  keepOrder(): void;
+
   /** Which store answers and why, and the facts of every store that is in use. */
   status(): Promise<BackendStatus>;
 

@@ -62,7 +62,8 @@ export class KeyMap {
 
   /**
    * Writes a value. With a condition it is written only if the condition holds at that very moment, with a fence only while that grant
-   * stands, or after it until the lock is granted again; look at `written` in what comes back.
+   * stands, or after it until the lock is granted again; look at `written` in what comes back. Bytes over 64 KiB must stay as they are until
+   * it resolves; a smaller buffer may be used again at once.
    */
   async set(key: string, value: Value, options: SetValueOptions = {}): Promise<SetResult> {
     const ttlMs = options.ttlMs === undefined ? this.defaults.ttlMs : checkTtl(options.ttlMs);

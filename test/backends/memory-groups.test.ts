@@ -179,6 +179,22 @@ describe("what is asked for in one go", () => {
   });
 });
 
+test("keys with a short time to live, written in groups, do not pile up", async () => {
+  const path = newPath();
+  const backend = await open(path);
+  const inGroups = (from: number) =>
+    Array.from({ length: 1000 }, (_, i) => backend.set(`t:${from + i}`, bytes("v"), plain({ ttlMs: 1 })));
+  for (let group = 0; group < 40; group++) await Promise.all(inGroups(group * 1000));
+  const rows = () => Number(query(path, "SELECT count(*) AS count FROM entries")[0]?.count);
+  expect(rows()).toBeLessThan(5000);
+  await until("they have expired", async () => (await backend.exists(["t:39999"])) === 0);
+  await Promise.all(inGroups(0));
+  await backend.set("t:k", bytes("v"), plain());
+  expect(rows()).toBeLessThan(2500);
+  const logged = query(path, "SELECT kind, count(*) AS count FROM log WHERE kind != 'set' GROUP BY kind");
+  expect(logged).toEqual([{ kind: "expired", count: expect.any(Number) }]);
+});
+
 describe("among many keys", () => {
   test("listing and counting look into the index of names alone", () => {
     const path = newPath();

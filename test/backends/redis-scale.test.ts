@@ -185,3 +185,19 @@ test("a clear while others write: what is left was written meanwhile, and each d
     entries.map((one) => toNumber(one.id)).sort((a, b) => a - b),
   );
 });
+
+test("many channels are listed in steps, each once, though messages come meanwhile", async () => {
+  const store = await openBoard(server.url);
+  const channels = Array.from({ length: 5000 }, (_, at) => `timmy:c${at}`);
+  const sendAll = (some: readonly string[]) =>
+    Promise.all(some.map((channel) => store.publish(channel, bytes("m"), "me")));
+  await sendAll(channels);
+  await server.cli("config", "resetstat");
+  expect(await store.channels("timmy:c*")).toHaveLength(5000);
+  expect(await calls("zrangebyscore")).toBe(3);
+  const sending = sendAll(channels.slice(0, 500));
+  const listed = await store.channels("timmy:c*");
+  await sending;
+  expect(listed.map(({ channel }) => channel).sort()).toEqual(channels.sort());
+  expect((await store.channels("timmy:c42")).map(({ messages }) => messages)).toEqual([2]);
+});

@@ -141,3 +141,11 @@ test.each([
 test("a list of a length nobody can send costs nothing until it comes", () => {
   expect(readInPieces([Buffer.from("*999999999999\r\n:1\r\n")])).toEqual([]);
 });
+
+test("lists are read as deep as any answer is, and no deeper", () => {
+  const replies: unknown[] = [];
+  new ReplyReader((reply) => replies.push(reply)).read(Buffer.from(`${"*1\r\n".repeat(32)}:7\r\n`));
+  expect(JSON.stringify(replies)).toBe(`${"[".repeat(33)}7${"]".repeat(33)}`);
+  const endless = Buffer.from("*1\r\n".repeat(200_000));
+  expect(() => new ReplyReader(() => {}).read(endless)).toThrow(ProtocolError);
+});

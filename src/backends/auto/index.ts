@@ -210,6 +210,10 @@ class AutoBackend implements Backend {
     return this.#stores.choose();
   }
 
+  keepOrder(): void {
+    this.#stores.redis.keepOrder();
+  }
+
   async close(): Promise<void> {
     await this.#stores.close();
   }

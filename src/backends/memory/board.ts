@@ -25,8 +25,8 @@ import { markUnsynced } from "./unsynced.ts";
 
 /** 64 MiB: a value is held in memory a few times while it is written. */
 export const MAX_VALUE_BYTES = 64 * 1024 * 1024;
-/** The most expired keys one transaction clears away, so that it stays short. */
-const CLEARED_AT_ONCE = 100;
+/** The most expired keys one transaction clears away beside as many as it may write, so that it stays short and they do not pile up. */
+const CLEARED_BESIDE = 100;
 
 const EXPIRED = "SELECT name, board FROM entries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
 
@@ -63,11 +63,12 @@ export class Board {
   /**
    * Changes the board in one transaction, which also clears away some of what is expired or too old: there is no
    * server to do it. `work` gets the moment of the change.
+   * @param count how many operations it does
    */
-  change<T>(work: (now: number) => T): T {
+  change<T>(work: (now: number) => T, count = 1): T {
     return this.db.write(() => {
       const now = Date.now();
-      this.#clearExpired(now);
+      this.#clearExpired(now, CLEARED_BESIDE + count);
       const result = work(now);
       dropOfAge(this.db, this.prefix, this.oldestAllowed(now));
       return result;
@@ -147,8 +148,8 @@ export class Board {
     });
   }
 
-  #clearExpired(now: number): void {
-    const rows = this.db.all(EXPIRED, now, CLEARED_AT_ONCE);
+  #clearExpired(now: number, most: number): void {
+    const rows = this.db.all(EXPIRED, now, most);
     const names = new Map<string, Buffer[]>();
     for (const row of rows) {
       const board = textIn(row, "board");
@@ -157,7 +158,7 @@ export class Board {
       ofBoard.push(bytesIn(row, "name"));
     }
     for (const [board, ofBoard] of names) this.expire(ofBoard, board, now);
-    this.#isClear = rows.length < CLEARED_AT_ONCE;
+    this.#isClear = rows.length < most;
   }
 }
 

@@ -198,6 +198,9 @@ class MemoryBackend implements Backend {
     return this;
   }
 
+  /** They do anyway: each call is done, or queued in front of all that come behind it, before it returns. */
+  keepOrder(): void {}
+
   async status(): Promise<BackendStatus> {
     return {
       store: "memory",

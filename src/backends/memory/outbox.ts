@@ -98,8 +98,9 @@ export class Outbox {
 
   #send(together: readonly Outgoing[]): void {
     try {
-      const sent = this.#board.change((now) =>
-        cut(together, isAlike).map((run) => ({ run, ...this.#write(run, now) })),
+      const sent = this.#board.change(
+        (now) => cut(together, isAlike).map((run) => ({ run, ...this.#write(run, now) })),
+        together.length,
       );
       for (const { run, n, receivers } of sent)
         run.forEach(({ resolve }, index) => {

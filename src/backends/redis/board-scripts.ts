@@ -38,11 +38,18 @@ export class BoardScripts {
   readonly #link: Link;
   readonly #layout: Layout;
   readonly #settings: ScriptSettings;
+  /** How many steps a run may have that goes by the script's name. */
+  #mostByName = STEPS_IN_FULL - 1;
 
   constructor(link: Link, layout: Layout, settings: ScriptSettings) {
     this.#link = link;
     this.#layout = layout;
     this.#settings = settings;
+  }
+
+  /** From now on the text travels with every run: one by name, if the server has forgotten it, is sent again behind what was asked for later. */
+  keepOrder(): void {
+    this.#mostByName = 0;
   }
 
   /** A script that keeps no books. */
@@ -54,7 +61,7 @@ export class BoardScripts {
   runOn(connection: Connection, script: Script, run: Run): Promise<Reply> {
     const { keys = [], agent = "", args = [], steps = 1 } = run;
     const [names, all] = [this.#keys(keys), this.#header(agent, args)];
-    if (steps < STEPS_IN_FULL) return evaluate(connection, script, names, all);
+    if (steps <= this.#mostByName) return evaluate(connection, script, names, all);
     return connection.call("eval", script.source, names.length, ...names, ...all);
   }
 

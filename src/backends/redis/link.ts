@@ -58,7 +58,7 @@ export class Link {
   /** The connection, made if there is none. @throws UnreachableError if nobody answers in time */
   async connect(deadline: Deadline): Promise<Connection> {
     this.checkOpen();
-    if (this.#connection?.usable) return this.#connection;
+    if (this.#dialling === null && this.#connection?.usable) return this.#connection;
     this.#dialling ??= this.#dial(deadline);
     return this.#bounded(this.#dialling, deadline);
   }
@@ -117,9 +117,13 @@ export class Link {
       const connection = await dial(asking, address, layout, deadline.for(signal));
       if (signal.aborted) connection.destroy();
       else this.#connection = connection;
+      process.nextTick(() => {
+        this.#dialling = null; // not before those that wait have gone on: who comes meanwhile goes behind them
+      });
       return connection;
-    } finally {
+    } catch (error) {
       this.#dialling = null;
+      throw error;
     }
   }
 

@@ -1,7 +1,7 @@
 /** Looking at keys, some at a time, all within one bound. */
 import type { KeyFacts, Reading } from "../../core/types.ts";
 import type { BoardScripts } from "./board-scripts.ts";
-import { chunks, inTurn, KEYS_A_SCRIPT } from "./chunks.ts";
+import { chunks, inTurn } from "./chunks.ts";
 import { toFacts, toReading } from "./key-facts.ts";
 import type { Link } from "./link.ts";
 import { asList, asNumber, type Reply } from "./replies.ts";
@@ -11,6 +11,9 @@ import { DESCRIBE } from "./scripts.ts";
 const KEYS_A_COMMAND = 1000;
 /** Bytes that no value has: it is left out. */
 const NO_VALUES = -1;
+
+/** Looking into a key takes a server longer than deleting it: the value's fingerprint is taken. */
+const DESCRIBED_AT_ONCE = 100;
 
 export class Reads {
   readonly #link: Link;
@@ -47,7 +50,7 @@ export class Reads {
   ): Promise<ReadonlyArray<Facts | null>> {
     const deadline = this.#link.deadline();
     const facts: Array<Facts | null> = [];
-    const [failure] = await inTurn(keys, KEYS_A_SCRIPT, async (some, from) => {
+    const [failure] = await inTurn(keys, DESCRIBED_AT_ONCE, async (some, from) => {
       const run = { effect: "read", keys: some, args: [mostBytes], deadline } as const;
       const [now, ...replies] = asList(await this.#scripts.book(DESCRIBE, run));
       for (const [at, key] of some.entries())

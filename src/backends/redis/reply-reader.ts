@@ -14,6 +14,9 @@ const LONGEST_LINE = 1 << 20;
 /** The digits of a number are at most 19. */
 const LONGEST_NUMBER = 32;
 
+/** Lists in lists: far more than any answer to us has, and no burden to whoever takes them apart. */
+const DEEPEST = 32;
+
 const CR = 13;
 const LF = 10;
 const PLUS = 43;
@@ -140,6 +143,7 @@ export class ReplyReader {
   }
 
   #list(length: number): void {
+    if (this.#lists.length === DEEPEST) throw new ProtocolError("no reply is that deep");
     if (length === 0) this.#add([]);
     else this.#lists.push({ items: [], length, count: 0, error: null });
   }

@@ -213,6 +213,10 @@ export class RedisStore implements Backend {
     return this;
   }
 
+  keepOrder(): void {
+    this.#scripts.keepOrder();
+  }
+
   async close(): Promise<void> {
     this.#link.leave();
     this.#workers.ifMade?.close();

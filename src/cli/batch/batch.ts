@@ -4,15 +4,19 @@ import { wholeLines } from "../lines.ts";
 import { Answers } from "../pipeline.ts";
 import { ReaderGone, type Sink } from "../sink.ts";
 import { Calls, type PartCall } from "./calls.ts";
-import { untilAborted } from "./input.ts";
-import { noInput, Part, type Whole } from "./part.ts";
-import { endsAll, errorReply, outcomeReply, type Reply } from "./replies.ts";
+import { noInput, untilAborted } from "./input.ts";
+import { Part, type Whole } from "./part.ts";
+import { endsAll, errorReply, notBegun, outcomeReply, type Reply } from "./replies.ts";
 import { Tally } from "./tally.ts";
 import { Turns } from "./turns.ts";
-import { textLines, wordsOf } from "./words.ts";
+import { textLines, withoutMark, wordsOf } from "./words.ts";
 
-/** The commands that are under way have about so many characters at most: 16 Mi. */
+/** The commands that are under way have about so many characters at most, and so have the replies that wait to be written: 16 Mi. */
 const MOST_CHARACTERS = 16 * 1024 * 1024;
+/** Replies are put together to so many at most: 1 Mi. */
+const MOST_IN_A_WRITE = 1024 * 1024;
+/** How soon it is forgotten how large the replies were. */
+const FADING = 0.98;
 /** And so many replies may wait to be written. */
 const MOST_REPLIES = 1000;
 
@@ -31,12 +35,18 @@ export class Batch {
   /** Aborted when nothing more is to be begun. */
   readonly #enough = new AbortController();
   readonly #whole: Whole;
+  /** Characters of the replies that wait to be written. */
+  #waiting = 0;
+  /** Of a reply, as large as they are lately. */
+  #usual = 0;
+  /** Why replies are not written any more; thrown when all is done. */
+  #failure: { readonly error: unknown } | null = null;
 
   constructor(context: Context, isStrict: boolean) {
     this.#whole = {
       context,
       input: noInput(context.input),
-      turns: new Turns(),
+      turns: new Turns(() => this.#waiting > 0 && this.#waiting + this.#usual > MOST_CHARACTERS),
       signal: new AbortController().signal,
       isUnread: false,
     };
@@ -53,7 +63,9 @@ export class Batch {
         this.#answers.complete();
       },
     );
-    for await (const replies of this.#answers) await this.#write(out, replies);
+    for await (const replies of this.#answers)
+      for (const some of together(replies)) await this.#write(out, some);
+    if (this.#failure !== null) throw this.#failure.error;
     this.#tally.conclude();
   }
 
@@ -61,7 +73,7 @@ export class Batch {
     const { signal } = this.#enough;
     let number = 0;
     for await (const block of wholeLines(untilAborted(this.#whole.context.input.chunks(), signal))) {
-      for (const text of textLines(block)) {
+      for (const text of textLines(number === 0 ? withoutMark(block) : block)) {
         const later = this.#take(text, ++number);
         if (later !== null) await later;
         if (signal.aborted) return this.#tally.stop();
@@ -86,21 +98,29 @@ export class Batch {
     let call: PartCall;
     try {
       call = await this.#calls.read(words);
-      const { context, turns } = this.#whole;
-      if (!turns.isOpen) turns.open(await context.board());
+      if (!this.#whole.turns.isOpen) await this.#open();
     } catch (error) {
       return this.#refuse(error, line);
     }
-    await this.#begin(call, line);
+    if (!this.#enough.signal.aborted) await this.#begin(call, line);
   }
 
-  async #refuse(error: unknown, { number }: Line): Promise<void> {
-    await this.#answers.room(this.#isStrict ? 1 : MOST_REPLIES);
+  async #open(): Promise<void> {
+    const { context, turns } = this.#whole;
+    const board = await context.board();
+    board.keepOrder();
+    turns.open(board);
+  }
+
+  async #refuse(error: unknown, { number, size }: Line): Promise<void> {
+    await this.#answers.room(this.#isStrict ? 1 : Math.min(MOST_REPLIES, MOST_CHARACTERS / size));
     if (!this.#enough.signal.aborted) this.#add(number, Promise.resolve(this.#failed(error, number)));
   }
 
   #begin(call: PartCall, line: Line): Promise<void> | null {
-    const most = this.#isStrict ? 1 : Math.min(call.command.atOnce ?? 1, MOST_CHARACTERS / line.size);
+    const most = this.#isStrict
+      ? 1
+      : Math.min(atOnce(call), MOST_CHARACTERS / Math.max(line.size, this.#usual));
     if (most <= 1 || this.#answers.isFull(most)) return this.#beginLater(call, line, most);
     this.#add(line.number, this.#answer(call, line));
     return null;
@@ -118,11 +138,11 @@ export class Batch {
     this.#answers.add(reply);
   }
 
-  async #answer({ command, given }: PartCall, { number }: Line): Promise<Reply> {
-    const part = new Part(this.#whole);
+  async #answer({ command, given }: PartCall, { number, size }: Line): Promise<Reply> {
+    const part = new Part(this.#whole, size);
     try {
       const reply = outcomeReply(await command.run(part, given));
-      return reply instanceof Promise ? await reply : reply;
+      return this.#counted(reply instanceof Promise ? await reply : reply);
     } catch (error) {
       return this.#failed(error, number);
     } finally {
@@ -130,28 +150,81 @@ export class Batch {
     }
   }
 
+  #counted(reply: Reply): Reply {
+    this.#waiting += reply.size;
+    this.#usual = Math.max(this.#usual * FADING, reply.size);
+    return reply;
+  }
+
   #failed(error: unknown, line: number): Reply {
     this.#tally.fail(line, error);
-    if (this.#isStrict || endsAll(error)) this.#enough.abort();
+    if (endsAll(error)) this.#end(error);
+    else if (this.#isStrict) this.#enough.abort();
     return errorReply(error);
   }
 
-  async #write(out: Sink, replies: readonly Reply[]): Promise<void> {
-    let text = "";
-    for (const reply of replies) text += reply.text;
-    const isOut = !this.#whole.isUnread && (await this.#put(out, text));
-    for (const { written } of replies) await written?.(isOut);
+  /** Nothing more is begun, not even what only waits for its turn. */
+  #end(error: unknown): void {
+    this.#whole.turns.close(notBegun(error));
+    this.#enough.abort();
   }
 
-  /** Nobody has to read the replies: the commands are the work. */
-  async #put(out: Sink, text: string): Promise<boolean> {
+  async #write(out: Sink, replies: readonly Reply[]): Promise<void> {
+    const isOut = await this.#put(out, replies);
+    for (const { size, written } of replies) {
+      this.#waiting -= size;
+      try {
+        await written?.(isOut);
+      } catch (error) {
+        this.#stop(error);
+      }
+    }
+    this.#whole.turns.goOn();
+  }
+
+  /** Nobody has to read the replies: the commands are the work. But what cannot be written though somebody waits for it ends it all. */
+  async #put(out: Sink, replies: readonly Reply[]): Promise<boolean> {
+    if (this.#whole.isUnread) return false;
     try {
-      await out.write(text);
+      await out.write(replies.length === 1 ? (replies[0]?.text ?? "") : joined(replies));
       return true;
     } catch (error) {
-      if (!(error instanceof ReaderGone)) throw error;
       this.#whole.isUnread = true;
+      if (!(error instanceof ReaderGone)) this.#stop(error);
       return false;
     }
   }
+
+  #stop(error: unknown): void {
+    this.#failure ??= { error };
+    this.#end(error);
+  }
+}
+
+/** What reads a file is alone: what many had read would wait in memory. */
+function atOnce({ command, given }: PartCall): number {
+  if (given.text("file") !== undefined || given.text("ifValueFile") !== undefined) return 1;
+  return (typeof command.atOnce === "function" ? command.atOnce(given) : command.atOnce) ?? 1;
+}
+
+function joined(replies: readonly Reply[]): string {
+  let text = "";
+  for (const reply of replies) text += reply.text;
+  return text;
+}
+
+/** In parts that are not too much for one write. */
+function* together(replies: readonly Reply[]): Generator<readonly Reply[]> {
+  let some: Reply[] = [];
+  let size = 0;
+  for (const reply of replies) {
+    if (size > 0 && size + reply.text.length > MOST_IN_A_WRITE) {
+      yield some;
+      some = [];
+      size = 0;
+    }
+    some.push(reply);
+    size += reply.text.length;
+  }
+  yield some;
 }

@@ -10,7 +10,7 @@ export interface PartCall {
 }
 
 /** What the board is, and how it is used: said once, for the whole batch. */
-const OF_THE_WHOLE = ["config", "backend", "url", "prefix", "agent", "timeout"] as const;
+export const OF_THE_WHOLE = ["config", "backend", "url", "prefix", "agent", "timeout"] as const;
 
 export class Calls {
   /** Those of one word that were called before. */

@@ -1,4 +1,5 @@
 /** The board of a process that answers calls for hours: kept open between them, but not for long, and not if it had anything to say. */
+import { statSync } from "node:fs";
 import type { Blackboard } from "../../blackboard.ts";
 import type { LoadedSettings } from "../../config/index.ts";
 import { openWith } from "../../open.ts";
@@ -10,6 +11,8 @@ export class Keeper {
   readonly #loaded: LoadedSettings;
   #board: Promise<Blackboard> | null = null;
   #isSound = true;
+  /** The board's file when it was opened; empty if there was none, as on a server. */
+  #file = "";
   #tell: (notice: string) => void = () => {};
   #timer: NodeJS.Timeout | null = null;
 
@@ -18,13 +21,30 @@ export class Keeper {
   }
 
   /** For the call that is running; it is told what the board has to say. */
-  board(tell: (notice: string) => void): Promise<Blackboard> {
+  async board(tell: (notice: string) => void): Promise<Blackboard> {
     this.#tell = tell;
-    this.#board ??= openWith(this.#loaded, (notice) => {
+    if (this.#board !== null && this.#file !== "" && this.#file !== this.#fileNow()) await this.close();
+    this.#board ??= this.#open();
+    return this.#board;
+  }
+
+  async #open(): Promise<Blackboard> {
+    const board = await openWith(this.#loaded, (notice) => {
       this.doubt(); // the next call is to be told, too
       this.#tell(notice);
     });
-    return this.#board;
+    this.#file = this.#fileNow();
+    return board;
+  }
+
+  /** Who has removed or replaced the board's file between two calls finds the next on a file that is there, as with a command. */
+  #fileNow(): string {
+    try {
+      const { dev, ino } = statSync(this.#loaded.settings.memoryPath);
+      return `${dev} ${ino}`;
+    } catch {
+      return ""; // who opens it will say why
+    }
   }
 
   /** The next call shall look anew. */

@@ -22,10 +22,11 @@ export class Part extends PartContext {
   readonly #whole: Whole;
   readonly #turn: Turn;
 
-  constructor(whole: Whole) {
+  /** @param size characters of the call */
+  constructor(whole: Whole, size: number) {
     super(whole.context);
     this.#whole = whole;
-    this.#turn = whole.turns.take();
+    this.#turn = whole.turns.take(size);
   }
 
   board(): Promise<Blackboard> {
@@ -63,15 +64,4 @@ export class Part extends PartContext {
   protected refuse(): never {
     throw usageError("this is no command for a batch", "run it by itself");
   }
-}
-
-/** The batch's own standard input, which is none for the calls in it. */
-export function noInput(files: Input): Input {
-  const refuse = (): never => {
-    throw usageError(
-      "standard input is the batch's own, so there is nothing to read there",
-      'give the value as a word, {"base64":"…"} for bytes, or --file',
-    );
-  };
-  return { isTerminal: false, all: async () => refuse(), chunks: refuse, file: (path) => files.file(path) };
 }

@@ -1,5 +1,5 @@
 /** What a batch says of each command: one JSON object a line. */
-import { BlackboardError, usageError } from "../../core/errors.ts";
+import { BlackboardError, reasonOf, usageError } from "../../core/errors.ts";
 import type { Outcome, Row } from "../command.ts";
 import { EXITS } from "../exit.ts";
 import { errorJson } from "../report.ts";
@@ -8,6 +8,8 @@ import { escapeJson } from "../terminal.ts";
 export interface Reply {
   /** One line. */
   readonly text: string;
+  /** Characters of what the board said. */
+  readonly size: number;
   /** To be told whether it went out, before anything else happens. */
   readonly written: ((isOut: boolean) => Promise<void>) | null;
 }
@@ -17,7 +19,19 @@ const MOST_CHARACTERS = 256 * 1024 * 1024;
 
 export function errorReply(thrown: unknown): Reply {
   const error = errorJson(thrown);
-  return { text: line(JSON.stringify({ exit: error.exit, error })), written: null };
+  return { text: line(JSON.stringify({ exit: error.exit, error })), size: 0, written: null };
+}
+
+/** What is not begun any more, because of that. Nothing was changed, also where that left it unknown. */
+export function notBegun(because: unknown): BlackboardError {
+  const isKnown = because instanceof BlackboardError;
+  const kind = isKnown ? because.kind : "internal";
+  const hint = isKnown && because.hint !== undefined ? { hint: because.hint } : {};
+  return new BlackboardError(
+    kind === "unknown" ? "unavailable" : kind,
+    `not begun: ${isKnown ? because.message : reasonOf(because)}`,
+    { cause: because, ...hint },
+  );
 }
 
 type Rows = AsyncIterable<Row | readonly Row[]>;
@@ -54,7 +68,8 @@ async function collectRows(rows: AsyncIterator<Row | readonly Row[]>): Promise<R
 }
 
 function replyOf(exit: Outcome["exit"], rows: readonly Row[], written: Reply["written"]): Reply {
-  return { text: line(`{"exit":${codeOf(exit)},"rows":[${rows.map(rowText).join(",")}]}`), written };
+  const text = line(`{"exit":${codeOf(exit)},"rows":[${rows.map(rowText).join(",")}]}`);
+  return { text, size: text.length, written };
 }
 
 function codeOf(exit: Outcome["exit"]): number {

@@ -1,8 +1,9 @@
 /** Calls of a shell function, one after the other, for as long as the shell lives. */
 import { statSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Context } from "../command.ts";
-import { isThere } from "../process-tree.ts";
+import { isThere, leaveDirectory } from "../process-tree.ts";
 import type { Sink } from "../sink.ts";
 import { answerCall } from "./frame-call.ts";
 import { frameOf, requestsIn } from "./frames.ts";
@@ -23,6 +24,7 @@ export async function serve(context: Context, out: Sink, shell: number | undefin
   const keeper = new Keeper(context.loaded);
   const place = { context, keeper, env: context.wholeEnvironment() };
   const isSame = sameFile(context.loaded.file);
+  if (isAbsolute(context.loaded.settings.memoryPath)) leaveDirectory();
   try {
     for await (const request of requestsIn(untilAborted(context.input.chunks(), end.signal))) {
       // If the connection was lost meanwhile, that is heard before it is used again: its end in one turn, that it is closed in the next.

@@ -51,7 +51,7 @@ function refusal(line: string, at: number): Error {
     case "\r":
       return usageError(
         "a carriage return stands in the line",
-        "lines end with a line feed alone; quote what is meant",
+        "it may stand at the end, in front of the line feed, or in quotes",
       );
     default:
       return /[$`;|&<>()]/.test(character)

@@ -1,36 +1,64 @@
 /**
  * The order in which calls that are under way at once reach the board: that in which they began, whatever each does before. A call has
- * its turn when it is given the board, and asks it at once (see `Command.atOnce`). Who is given it first goes on first: promises see to that.
+ * its turn when it is given the board, and asks it at once (see `Command.atOnce`): before the next is given it, for promises see to that.
  */
 import type { Blackboard } from "../../blackboard.ts";
 
 /** The turn of one call. */
 export interface Turn {
   next: Turn | null;
-  /** Gives the board to a call that came before its turn. */
-  give: ((board: Blackboard) => void) | null;
+  /** Gives the board to a call that waits for its turn. */
+  give: ((board: Blackboard | Promise<never>) => void) | null;
   /** It had its turn, or ended without one. */
   isOver: boolean;
+  /** Characters of the call. */
+  readonly size: number;
 }
 
+/**
+ * So long, and for calls of so many characters, turns follow each other without a look at what else is to be done: answers, failures,
+ * signals; and less long if one call alone takes its time, be it for a large value or because the store holds up everything until it gives up.
+ */
+const SLICE_MS = 50;
+const LONG_MS = 2;
+const SLICE_CHARACTERS = 1024 * 1024;
+
 export class Turns {
-  #open: { readonly board: Blackboard; readonly given: Promise<Blackboard> } | null = null;
+  /** No call is given the board while this is so; `goOn` says that it has changed. */
+  readonly #isHeld: () => boolean;
+  #board: Blackboard | Promise<never> | null = null;
   /** The first that is not over. */
   #first: Turn | null = null;
   #last: Turn | null = null;
+  #isClosed = false;
+  #isGoingOn = false;
+  #slice = { end: 0, left: 0, latest: 0 };
+
+  constructor(isHeld: () => boolean) {
+    this.#isHeld = isHeld;
+  }
 
   get isOpen(): boolean {
-    return this.#open !== null;
+    return this.#board !== null;
   }
 
   /** Before the first turn. */
   open(board: Blackboard): void {
-    this.#open = { board, given: Promise.resolve(board) };
+    if (!this.#isClosed) this.#board = board;
+  }
+
+  /** Who has not been given the board by now is refused it. */
+  close(error: Error): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const refusal = Promise.reject(error);
+    refusal.catch(() => {}); // perhaps nobody comes
+    this.#board = refusal;
   }
 
   /** Of a call that begins now. */
-  take(): Turn {
-    const turn: Turn = { next: null, give: null, isOver: false };
+  take(size: number): Turn {
+    const turn: Turn = { next: null, give: null, isOver: false, size };
     if (this.#last === null) this.#first = turn;
     else this.#last.next = turn;
     this.#last = turn;
@@ -39,32 +67,56 @@ export class Turns {
 
   /** The board, when it is this call's turn. */
   come(turn: Turn): Promise<Blackboard> {
-    if (this.#open === null || (!turn.isOver && turn !== this.#first)) {
-      return new Promise((resolve) => {
-        turn.give = resolve;
-      });
-    }
-    this.end(turn);
-    return this.#open.given;
+    return new Promise((resolve) => {
+      if (turn.isOver && this.#board !== null) return resolve(this.#board);
+      turn.give = resolve;
+      if (turn === this.#first) this.goOn();
+    });
   }
 
-  /** The call has had its turn, or has ended and wants none. Those behind are given the board after it. */
+  /** The call has had its turn, or has ended and wants none. */
   end(turn: Turn): void {
     turn.isOver = true;
-    if (turn !== this.#first) return;
-    this.#first = turn.next;
-    if (this.#first === null) this.#last = null;
-    else if (this.#first.isOver || this.#first.give !== null) queueMicrotask(() => this.#goOn());
+    if (turn === this.#first) this.goOn();
   }
 
-  #goOn(): void {
-    if (this.#open === null) return;
-    let first = this.#first;
-    for (; first !== null && (first.isOver || first.give !== null); first = first.next) {
-      first.isOver = true;
-      first.give?.(this.#open.board);
+  goOn(): void {
+    if (!this.#isGoingOn) this.#begin();
+  }
+
+  readonly #begin = (): void => {
+    this.#isGoingOn = true;
+    const latest = Date.now();
+    this.#slice = { end: latest + SLICE_MS, left: SLICE_CHARACTERS, latest };
+    queueMicrotask(this.#step);
+  };
+
+  /** One call is given the board; when it has asked it, the next. */
+  readonly #step = (): void => {
+    const turn = this.#nextTurn();
+    const give = turn?.give ?? null;
+    if (turn === null || give === null || this.#board === null || this.#isHeld()) {
+      this.#isGoingOn = false;
+    } else if (this.#isSliceOver()) {
+      setImmediate(this.#begin);
+    } else {
+      turn.isOver = true;
+      this.#slice.left -= turn.size;
+      give(this.#board);
+      queueMicrotask(this.#step);
     }
-    this.#first = first;
-    if (first === null) this.#last = null;
+  };
+
+  #isSliceOver(): boolean {
+    const { end, left, latest } = this.#slice;
+    const now = Date.now();
+    this.#slice.latest = now;
+    return left <= 0 || now > end || now > latest + LONG_MS;
+  }
+
+  #nextTurn(): Turn | null {
+    while (this.#first?.isOver) this.#first = this.#first.next;
+    if (this.#first === null) this.#last = null;
+    return this.#first;
   }
 }

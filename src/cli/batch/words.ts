@@ -5,6 +5,13 @@ import { decodeName, isTextName } from "../../core/names.ts";
 import { linesIn } from "../lines.ts";
 import { shellWords } from "./shell-words.ts";
 
+const MARK = Buffer.of(0xef, 0xbb, 0xbf);
+
+/** The beginning of a text, without the byte order mark that editors put there. */
+export function withoutMark(block: Buffer): Buffer {
+  return block.subarray(0, MARK.length).equals(MARK) ? block.subarray(MARK.length) : block;
+}
+
 /** The lines of a block, without their line breaks. */
 export function textLines(block: Buffer): string[] {
   if (!isUtf8(block)) return linesIn(block).map(decodeName);
@@ -14,11 +21,12 @@ export function textLines(block: Buffer): string[] {
 }
 
 /**
- * None, if there is nothing but perhaps a comment.
+ * None, if there is nothing but perhaps a comment. A carriage return at the end is part of the line break.
  * @throws BlackboardError `usage`
  */
 export function wordsOf(line: string): readonly string[] {
-  return /^[ \t]*[[{]/.test(line) ? jsonWords(line) : shellWords(line);
+  const text = line.endsWith("\r") ? line.slice(0, -1) : line;
+  return /^[ \t]*[[{]/.test(text) ? jsonWords(text) : shellWords(text);
 }
 
 function jsonWords(line: string): readonly string[] {

@@ -2,6 +2,7 @@ import type { Blackboard } from "../../blackboard.ts";
 import { usageError } from "../../core/errors.ts";
 import type { Command } from "../command.ts";
 import { IF_VALUE_OPTIONS, ifValueOf, refusedCondition } from "../conditions.ts";
+import { atOnceFor } from "../one-step.ts";
 
 export const del: Command = {
   name: "del",
@@ -24,7 +25,7 @@ export const del: Command = {
       prints: "5\n",
     },
   ],
-  atOnce: 1000,
+  atOnce: (given) => atOnceFor(given.rest("keys")),
   async run(context, given) {
     const [first = "", ...others] = given.rest("keys");
     const [condition] = given.present("ifValue", "ifValueFile");

@@ -1,4 +1,5 @@
 import type { Command } from "../command.ts";
+import { atOnceFor } from "../one-step.ts";
 
 export const exists: Command = {
   name: "exists",
@@ -18,7 +19,7 @@ export const exists: Command = {
       prints: "1\nnot yet\n",
     },
   ],
-  atOnce: 1000,
+  atOnce: (given) => atOnceFor(given.rest("keys")),
   async run(context, given) {
     const names = given.rest("keys");
     const board = await context.board();
