@@ -114,9 +114,10 @@ try {
  */
 function compileCode() {
   const home = mkdtempSync(join(process.cwd(), ".build-"));
-  const env = { PATH: process.env.PATH, HOME: home, TIMMY_BB_BACKEND: "memory" };
+  const env = { PATH: process.env.PATH, HOME: home };
   try {
-    for (const call of CALLS) spawnSync(process.execPath, ["bin/timmy-bb.js", ...call.split(" ")], { env });
+    for (const call of CALLS)
+      spawnSync(process.execPath, ["bin/timmy-bb.js", "--backend", "memory", ...call.split(" ")], { env });
     renameSync(join(home, ".cache/timmy-bb"), "dist/code");
   } finally {
     rmSync(home, { recursive: true });

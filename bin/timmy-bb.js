@@ -27,6 +27,11 @@ const STICKY = 0o1000;
 const SIMPLE = new Set(["get", "set", "del", "exists", "ttl", "expire", "persist", "incr", "publish"]);
 const kind = process.argv.some((word) => SIMPLE.has(word)) ? "simple" : "other"; // a wrong guess costs a millisecond
 
+/** So is what one store needs, if the environment says which it is. */
+const store = /^(memory|redis|auto)$/.test(process.env.TIMMY_BB_BACKEND)
+  ? `-${process.env.TIMMY_BB_BACKEND}`
+  : "";
+
 /** All that were loaded, for `keepCode`. */
 const loaded = [];
 
@@ -34,8 +39,9 @@ const loaded = [];
 function load(file) {
   const text = fs.readFileSync(file, "latin1"); // the bundler writes ASCII
   // The first line is a digest of what follows.
-  const name = `${text.slice(3, 19)}-${kind}-${process.version}-${process.arch}`;
-  const kept = readOwn(name) ?? readCode(join(dirname(file), "code", name), () => true);
+  const general = `${text.slice(3, 19)}-${kind}-${process.version}-${process.arch}`;
+  const name = general + store;
+  const kept = readOwn(name) ?? readCode(join(dirname(file), "code", general), () => true);
   const script = new Script(`(function (exports, require, module, __filename, __dirname) {${text}\n})`, {
     filename: file,
     ...(kept && { cachedData: kept.code }),

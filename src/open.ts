@@ -4,6 +4,7 @@ import { Blackboard } from "./blackboard.ts";
 import { type LoadedSettings, loadSettings, optionOverrides, type Settings } from "./config/index.ts";
 import { type BoardDefaults, refuseUnknown } from "./core/board-options.ts";
 import { BlackboardError } from "./core/errors.ts";
+import { Later } from "./core/later.ts";
 import { parseRedisUrl } from "./core/redis-url.ts";
 import { surroundings, thisProgram } from "./host.ts";
 
@@ -65,17 +66,19 @@ function backendSettings(settings: Settings, onNotice: (notice: string) => void)
   return { backend, prefix, timeoutMs, history, fallback, durability, ...places, onNotice };
 }
 
-/** Who and where this is takes time to find out, and is looked up when it is wanted. */
+/** Who and where this is takes time to find out, and is looked up when it is first wanted. */
 function defaultsOf(settings: Settings): BoardDefaults {
   const { prefix, ttlMs } = settings;
+  const agent = new Later(() => settings.agent);
+  const host = new Later(() => thisProgram.host);
   return {
     prefix,
     ttlMs,
     get agent() {
-      return settings.agent;
+      return agent.it;
     },
     get host() {
-      return thisProgram.host;
+      return host.it;
     },
     pid: thisProgram.pid,
   };
