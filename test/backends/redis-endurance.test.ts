@@ -81,7 +81,7 @@ test("connections are killed every 200 ms: no message is lost, doubled or out of
   ];
   const following = await follow(store, CHANNEL);
   const taking = idsUpTo(following, "last");
-  const count = scaled(10_000, 200_000);
+  const count = scaled(40_000, 200_000);
   await during(sendMany(sender, count, "last"), 200, async () => {
     await server.cli("client", "kill", "type", "pubsub");
     await server.cli("client", "kill", "type", "normal");

@@ -21,9 +21,11 @@ export default async function setup(project: TestProject): Promise<() => void> {
   checkBuilt();
   await getRedisServer();
   const directory = mkdtempSync(join(tmpdir(), "timmy-bb-run-"));
-  process.env.TEST_CACHE = join(directory, "cache");
+  process.env.TEST_CACHE = `${directory}-cache`;
   project.provide("runDirectory", directory);
-  return () => rmSync(directory, { recursive: true, force: true });
+  return () => {
+    for (const path of [directory, `${directory}-cache`]) rmSync(path, { recursive: true, force: true });
+  };
 }
 
 /** The workers inherit it. `NODE_EXTRA_CA_CERTS` costs every child process 60 ms. */
