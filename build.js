@@ -1,4 +1,4 @@
-// Builds dist/: the command as one bundle with lazily loaded chunks, the library with its packages left outside, and
+// Builds dist/: the command as one file whose modules run when they are first used, the library with its packages left outside, and
 // the types. Everything is built aside and then put in place, so that a running command never sees half a build.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";

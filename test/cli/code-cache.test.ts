@@ -56,6 +56,7 @@ class Home {
   }
 }
 
+// The executable carries its bytecode in itself and keeps none.
 describe.skipIf(EXECUTABLE !== null)("compiled code", () => {
   test("the first call of a kind keeps it, the second leaves it alone; nobody else can write there", async () => {
     const home = new Home();
