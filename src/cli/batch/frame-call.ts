@@ -1,6 +1,7 @@
 /** One call for a shell function: answered to the byte as the command itself would, or left to it. */
 import { isAbsolute } from "node:path";
 import type { Blackboard } from "../../blackboard.ts";
+import { Later } from "../../core/later.ts";
 import { hasColor, makeReporter } from "../call-form.ts";
 import type { Context, Input } from "../command.ts";
 import { EXITS } from "../exit.ts";
@@ -99,7 +100,7 @@ class FrameContext extends PartContext {
   readonly env: Place["env"];
   readonly #keeper: Keeper;
   readonly #reporter: Reporter;
-  readonly #end = new AbortController();
+  readonly #end = new Later(() => new AbortController());
 
   constructor(place: Place, reporter: Reporter, { globals }: RunCall, terminals: string) {
     super(place.context);
@@ -111,11 +112,11 @@ class FrameContext extends PartContext {
   }
 
   get signal(): AbortSignal {
-    return this.#end.signal;
+    return this.#end.it.signal;
   }
 
   halt(): void {
-    this.#end.abort();
+    this.#end.it.abort();
   }
 
   board(): Promise<Blackboard> {

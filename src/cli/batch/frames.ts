@@ -25,34 +25,53 @@ export interface Answer {
 const NUL = 0;
 const DEFAULT_COLUMNS = 80;
 
-/** @throws BlackboardError `usage` for what is no request */
-export async function* requestsIn(chunks: AsyncIterable<Buffer>): AsyncGenerator<Request, void, undefined> {
-  const fields = fieldsIn(chunks);
-  for await (const form of fields) {
-    const count = wordCount((await fields.next()).value ?? "");
-    const words: string[] = [];
-    while (words.length < count) {
-      const step = await fields.next();
-      if (step.done) return; // whoever asked is gone
-      words.push(step.value);
-    }
-    yield { ...formOf(form), words };
-  }
-}
+/** Puts requests together from what comes, piece by piece. Without promises of its own: this is done at each call of a shell. */
+export class RequestReader {
+  #begun: Buffer[] = [];
+  #size = 0;
+  /** Of the request that has begun: its form, and how many words it has; `null` until they have come. */
+  #form: Pick<Request, "terminals" | "columns"> | null = null;
+  #count: number | null = null;
+  #words: string[] = [];
 
-async function* fieldsIn(chunks: AsyncIterable<Buffer>): AsyncGenerator<string, void, undefined> {
-  let begun: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of chunks) {
+  /**
+   * @returns the requests whose last byte is in this piece
+   * @throws BlackboardError `usage` for what is no request
+   */
+  read(piece: Buffer): Request[] {
+    const requests: Request[] = [];
     let start = 0;
-    for (let end = chunk.indexOf(NUL); end >= 0; end = chunk.indexOf(NUL, start)) {
-      yield decodeName(Buffer.concat([...begun, chunk.subarray(start, end)]));
-      begun = [];
-      size = 0;
+    for (let end = piece.indexOf(NUL); end >= 0; end = piece.indexOf(NUL, start)) {
+      const request = this.#add(decodeName(this.#fieldWith(piece.subarray(start, end))));
+      if (request !== null) requests.push(request);
       start = end + 1;
     }
-    size = checkSize("a field of a request", size + chunk.length - start);
-    if (start < chunk.length) begun.push(chunk.subarray(start));
+    this.#size = checkSize("a field of a request", this.#size + piece.length - start);
+    if (start < piece.length) this.#begun.push(piece.subarray(start));
+    return requests;
+  }
+
+  #fieldWith(last: Buffer): Buffer {
+    const field = this.#begun.length === 0 ? last : Buffer.concat([...this.#begun, last]);
+    this.#begun = [];
+    this.#size = 0;
+    return field;
+  }
+
+  /** @returns the request, if this was its last field */
+  #add(field: string): Request | null {
+    if (this.#form === null) {
+      this.#form = formOf(field);
+      return null;
+    }
+    if (this.#count === null) this.#count = wordCount(field);
+    else this.#words.push(field);
+    if (this.#words.length < this.#count) return null;
+    const request = { ...this.#form, words: this.#words };
+    this.#form = null;
+    this.#count = null;
+    this.#words = [];
+    return request;
   }
 }
 

@@ -6,7 +6,7 @@ import type { Context } from "../command.ts";
 import { isThere, leaveDirectory } from "../process-tree.ts";
 import type { Sink } from "../sink.ts";
 import { answerCall } from "./frame-call.ts";
-import { frameOf, requestsIn } from "./frames.ts";
+import { frameOf, RequestReader } from "./frames.ts";
 import { untilAborted } from "./input.ts";
 import { Keeper } from "./keeper.ts";
 
@@ -24,21 +24,29 @@ export async function serve(context: Context, out: Sink, shell: number | undefin
   const keeper = new Keeper(context.loaded);
   const place = { context, keeper, env: context.wholeEnvironment() };
   const isSame = sameFile(context.loaded.file);
+  const hasConnection = context.loaded.settings.backend !== "memory";
+  const reader = new RequestReader();
   if (isAbsolute(context.loaded.settings.memoryPath)) leaveDirectory();
   try {
-    for await (const request of requestsIn(untilAborted(context.input.chunks(), end.signal))) {
-      // If the connection was lost meanwhile, that is heard before it is used again: its end in one turn, that it is closed in the next.
-      await turn();
-      await turn();
-      const goesOn = isSame();
-      await out.write(frameOf(goesOn ? await answerCall(request, place) : null));
-      if (!goesOn) return; // whoever asked has its answer: the next is not being asked yet
+    for await (const piece of untilAborted(context.input.chunks(), end.signal)) {
+      for (const request of reader.read(piece)) {
+        if (hasConnection) await hearOfItsEnd();
+        const goesOn = isSame();
+        await out.write(frameOf(goesOn ? await answerCall(request, place) : null));
+        if (!goesOn) return; // whoever asked has its answer: the next is not being asked yet
+      }
     }
   } finally {
     clearInterval(watch);
     passNoMore();
     await keeper.close();
   }
+}
+
+/** A connection that was lost meanwhile is not used again: its end is heard in one turn, and it is closed in the next. */
+async function hearOfItsEnd(): Promise<void> {
+  await turn();
+  await turn();
 }
 
 function hasParent(context: Context): () => boolean {

@@ -27,7 +27,7 @@ function timmy-bb {
   if [[ \${_timmy_bb[*]+known} && ! \${_timmy_bb_call-} && -e /dev/fd/1 ]]; then
     local -a _timmy_bb_call=(begun) _timmy_bb_reply=() _timmy_bb_traps=()
     if _timmy_bb_ask "$@"; then
-      _timmy_bb_show || _timmy_bb_reply=(4)
+      ((\${#_timmy_bb_reply[@]} == 1)) || _timmy_bb_show || _timmy_bb_reply=(4)
       return "\${_timmy_bb_reply[0]}"
     fi
   fi
@@ -53,15 +53,13 @@ function _timmy_bb_ask {
   [[ \${_timmy_bb_reply[0]} != '!' ]]
 }
 
-# What the process has seen when it began and the program would see now.
+# What the process has seen when it began and the program would see now. Whether a variable is exported counts, too.
 function _timmy_bb_look {
   local _timmy_bb_name
-  _timmy_bb_around=$PWD
-  [[ -e config.yaml ]] && _timmy_bb_around+=/config.yaml
-  for _timmy_bb_name in HOME XDG_CONFIG_HOME XDG_STATE_HOME NO_COLOR FORCE_COLOR TERM "\${!TIMMY_BB_@}"; do
-    [[ -v $_timmy_bb_name ]] && _timmy_bb_around+=" \${!_timmy_bb_name@A}"
-  done
-  return 0
+  _timmy_bb_around="$PWD \${HOME+\${HOME@A}} \${XDG_CONFIG_HOME+\${XDG_CONFIG_HOME@A}} \${XDG_STATE_HOME+\${XDG_STATE_HOME@A}}"
+  _timmy_bb_around+=" \${NO_COLOR+\${NO_COLOR@A}} \${FORCE_COLOR+\${FORCE_COLOR@A}} \${TERM+\${TERM@A}}"
+  for _timmy_bb_name in "\${!TIMMY_BB_@}"; do _timmy_bb_around+=" \${!_timmy_bb_name+\${!_timmy_bb_name@A}}"; done
+  [[ ! -e config.yaml ]] || _timmy_bb_around+=/config.yaml
 }
 
 # Fails if there is no process that fits, or somebody else has the token, or had it and was killed. So it does if the process has ended,
@@ -70,7 +68,7 @@ function _timmy_bb_take {
   local _timmy_bb_byte='' _timmy_bb_open=/proc/\${_timmy_bb[server]}/fd
   [ "\${_timmy_bb[server]:+\${_timmy_bb[around]}}" = "$_timmy_bb_around" ] && [[ ! \${_timmy_bb[busy]} ]] || return 1
   if [[ $_timmy_bb_open/3 -ef /dev/fd/\${_timmy_bb[token]} ]] &&
-    \builtin read -r -N 1 -t 0.2 -u "\${_timmy_bb[token]}" _timmy_bb_byte 2>/dev/null; then
+    \builtin read -r -N 1 -t 0.2 -u "\${_timmy_bb[token]}" _timmy_bb_byte; then
     _timmy_bb[busy]=yes
     [[ $_timmy_bb_open/0 -ef /dev/fd/\${_timmy_bb[request]} && $_timmy_bb_open/1 -ef /dev/fd/\${_timmy_bb[reply]} ]] && return 0
     \builtin printf t >&"\${_timmy_bb[token]}"
