@@ -2,7 +2,15 @@
 // takes. The compiler is an npm package with a lockfile of its own (infrastructure/standalone/): it is 107 MB, which a plain `npm ci` of the
 // project shall not carry.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { bundle, DRIVER } from "./infrastructure/standalone/bundle.js";
 
@@ -12,7 +20,10 @@ try {
   mkdirSync(aside);
   const compiler = compilerOf(installedCompiler());
   await bundle(`${aside}/bundle.cjs`);
-  compile(compiler, `${aside}/bundle.cjs`, `${aside}/timmy-bb`);
+  compile(compiler, []);
+  compile(compiler, [`--bytecode-order=${orders().join(",")}`]);
+  // As installing it would: in the file as the compiler writes it, the system keeps small pieces, which costs each call 1 ms (measured).
+  copyFileSync(`${aside}/compiled`, `${aside}/timmy-bb`);
   writeFileSync(`${aside}/licenses.txt`, licenses());
   renameSync(`${aside}/licenses.txt`, "dist/timmy-bb.LICENSES.txt");
   renameSync(`${aside}/timmy-bb`, "dist/timmy-bb");
@@ -25,14 +36,34 @@ try {
  * - Machine code for what runs a few times costs more than it spares: the entry point goes back to the normal policy when a call
  *   turns out to be long.
  */
-function compile(compiler, bundled, outfile) {
+function compile(compiler, more) {
   const settings = [
     "--no-compile-autoload-dotenv",
     "--no-compile-autoload-bunfig",
     "--compile-jit-policy=10",
   ];
   const form = ["--compile", "--bytecode", "--format=cjs", "--minify", `--external=${DRIVER}`];
-  run(compiler, ["build", bundled, ...form, ...settings, `--outfile=${outfile}`]);
+  run(compiler, [
+    "build",
+    `${aside}/bundle.cjs`,
+    ...form,
+    ...settings,
+    ...more,
+    `--outfile=${aside}/compiled`,
+  ]);
+}
+
+/** What the calls that are made most use of the program, a file each: laid side by side, it is read in fewer pieces (0.4 ms of a call, measured). */
+function orders() {
+  const nobody = `unix://${process.cwd()}/${aside}/nobody`;
+  return ["set a b --backend memory", "get a --backend memory", `get a --backend redis --url ${nobody}`].map(
+    (call, index) => {
+      const order = `${aside}/order-${index}`;
+      const env = { HOME: `${process.cwd()}/${aside}`, BUN_BYTECODE_ORDER_OUT: order };
+      spawnSync(`${aside}/compiled`, call.split(" "), { env, stdio: "ignore" });
+      return order;
+    },
+  );
 }
 
 /** Installs it, if it is not there; npm holds it against the lockfile. */

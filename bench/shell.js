@@ -21,8 +21,11 @@ const redis = await startRedis(dir);
 try {
   process.chdir(dir); // no config.yaml is found, as in a script's own directory
   const subjects = [
-    ...functions("bash"),
-    ...(isInstalled("zsh", "apt-get install zsh (the bench goes on without)") ? functions("zsh") : []),
+    ...functions("bash", program, ""),
+    ...(existsSync(executable) ? functions("bash", `'${executable}'`, " of the executable") : []),
+    ...(isInstalled("zsh", "apt-get install zsh (the bench goes on without)")
+      ? functions("zsh", program, "")
+      : []),
     forking(REDIS_CLI, `redis-cli -p ${redis.port}`, "redis", SETS),
     ...["memory", "redis"].map((store) =>
       forking(`\`timmy-bb set\` on Node, forked, ${store}`, program, store, FORKED_SETS),
@@ -39,10 +42,10 @@ try {
 }
 
 /** What the function needs to start is in the time, too. */
-function functions(shell) {
+function functions(shell, command, whose) {
   return ["memory", "redis"].map((store) => {
-    const name = `the function in ${shell}, ${store}`;
-    return looping(name, shell, `eval "$(${program} shell-init ${shell})"`, "timmy-bb", store, SETS);
+    const name = `the function${whose} in ${shell}, ${store}`;
+    return looping(name, shell, `eval "$(${command} shell-init ${shell})"`, "timmy-bb", store, SETS);
   });
 }
 

@@ -27,7 +27,12 @@ const TARGETS = [
     atMost: 1,
   })),
   ...onEachStore((store) => ({
-    claim: `1,500 sets in a bash loop, ${store}: forking \`redis-cli\` ÷ the function`,
+    claim: `1,500 sets in a bash loop, ${store}: forking \`redis-cli\` ÷ the function of the executable`,
+    of: [`shell the-function-of-the-executable-in-bash-${store} redis-cli`],
+    atLeast: 8,
+  })),
+  ...onEachStore((store) => ({
+    claim: `1,500 sets in a bash loop, ${store}: forking \`redis-cli\` ÷ the function on Node`,
     of: [`shell the-function-in-bash-${store} redis-cli`],
     atLeast: 8,
   })),

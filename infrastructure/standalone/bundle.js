@@ -17,6 +17,7 @@ export async function bundle(outfile) {
     bundle: true,
     platform: "node",
     format: "cjs",
+    minify: true,
     define,
     plugins: [lazyModules({ ...define, "import.meta.dirname": "__dirname" })],
     external: [DRIVER],

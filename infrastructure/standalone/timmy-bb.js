@@ -1,5 +1,5 @@
 // Where the standalone executable begins: what bin/timmy-bb.js is on Node. All is inside, so nothing can fail to load.
-import { commandWords, main, processIo, surroundings } from "../../src/main.ts";
+const { commandWords, main, processIo, surroundings } = require("../../src/main.ts");
 
 /** By then it is a long call, which is to be compiled like any other program (see build-standalone.js). Milliseconds. */
 const LONG_MS = 20;

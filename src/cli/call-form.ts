@@ -12,7 +12,9 @@ export async function makeReporter(argv: readonly string[], err: Sink, env: Envi
   const words = wordsBeforeDashes(argv);
   return new Reporter(err, {
     json: words.includes("--json"),
-    quiet: words.some((word) => word === "--quiet" || /^-[a-z0]*q[a-z0]*$/i.test(word)), // `-fq` too
+    quiet: words.some(
+      (word) => word === "--quiet" || (word.startsWith("-") && /^-[a-z0]*q[a-z0]*$/i.test(word)),
+    ), // `-fq` too
     debug: words.includes("--debug"),
     style: await loadStyle(wantsColor(colorWord(words), env, err.isTerminal)),
   });

@@ -45,7 +45,9 @@ export function processIo(): Io {
     get parentPid() {
       return process.ppid;
     },
-    canAsk: isTerminal(0),
+    get canAsk() {
+      return isTerminal(0);
+    },
     confirm,
   };
 }

@@ -25,7 +25,6 @@ interface Spelling {
 /** @returns `null` if commander has to say */
 export function readPlainly(command: Command, words: readonly string[]): Typed | null {
   if (command.takesCommand === "always") return null;
-  const spellings = spellingsOf(command);
   const options: Record<string, string | boolean> = {};
   const operands: string[] = [];
   for (let at = 0; at < words.length; at++) {
@@ -34,7 +33,7 @@ export function readPlainly(command: Command, words: readonly string[]): Typed |
       operands.push(word);
       continue;
     }
-    const option = spellings.get(word);
+    const option = spellingsOf(command).get(word);
     const value = option?.takesValue ? words[++at] : !option?.isNegation;
     if (option === undefined || value === undefined || option.name in options) return null;
     if (typeof value === "string" && isOption(value)) return null;

@@ -6,6 +6,7 @@ import { constants, fstatSync, openSync, type Stats, statSync, write, writeSync 
 import { setTimeout as pause } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { BlackboardError, codeOf, reasonOf } from "../core/errors.ts";
+import { Later } from "../core/later.ts";
 
 /** How often a pipe that is full is tried again, in milliseconds. */
 const FULL_MS = 10;
@@ -21,7 +22,7 @@ export interface Sink {
 export class ReaderGone extends Error {}
 
 /** Writes what could not be written at once. `now`: a descriptor that does not wait, if there is one. */
-type Later = (bytes: Buffer, now: number | null) => Promise<void>;
+type WriteLater = (bytes: Buffer, now: number | null) => Promise<void>;
 
 /** What cannot be written at once goes through the process's own stream, which waits without stopping anything. */
 export function outputSink(descriptor: number, stream: () => NodeJS.WriteStream): Sink {
@@ -30,12 +31,15 @@ export function outputSink(descriptor: number, stream: () => NodeJS.WriteStream)
     opened ??= stream().on("error", () => {}); // each write's own callback has the error
     return opened;
   };
-  const later: Later = (bytes) =>
+  const later: WriteLater = (bytes) =>
     new Promise((resolve, reject) => open().write(bytes, (error) => (error ? reject(error) : resolve())));
+  const terminal = new Later(() => isTerminal(descriptor));
   return {
-    isTerminal: isTerminal(descriptor),
+    get isTerminal() {
+      return terminal.it;
+    },
     get columns() {
-      return (isTerminal(descriptor) && open().columns) || 80; // a terminal that does not know its width says 0
+      return (terminal.it && open().columns) || 80; // a terminal that does not know its width says 0
     },
     write: writer(descriptor, later, () => opened !== null),
   };
@@ -46,8 +50,15 @@ export function outputSink(descriptor: number, stream: () => NodeJS.WriteStream)
  * it one that does not wait, and they are not prepared for that.
  */
 export function sharedSink(descriptor: number): Sink {
-  const later: Later = (bytes, now) => writePatiently(now ?? descriptor, bytes);
-  return { isTerminal: isTerminal(descriptor), columns: 80, write: writer(descriptor, later, () => false) };
+  const later: WriteLater = (bytes, now) => writePatiently(now ?? descriptor, bytes);
+  const terminal = new Later(() => isTerminal(descriptor));
+  return {
+    get isTerminal() {
+      return terminal.it;
+    },
+    columns: 80,
+    write: writer(descriptor, later, () => false),
+  };
 }
 
 /** Whether it is a terminal. Asking `tty` loads the network's module; what is most often there instead, the file system knows. */
@@ -57,7 +68,7 @@ export function isTerminal(descriptor: number): boolean {
   return isatty(descriptor);
 }
 
-function writer(descriptor: number, later: Later, isLate: () => boolean): Sink["write"] {
+function writer(descriptor: number, later: WriteLater, isLate: () => boolean): Sink["write"] {
   let now: number | null | undefined;
   return async (text) => {
     const bytes = Buffer.from(text);

@@ -9,7 +9,9 @@ const MAX_BYTES = 512 * 1024 * 1024;
 
 export function processInput(): Input {
   return {
-    isTerminal: isTerminal(0),
+    get isTerminal() {
+      return isTerminal(0);
+    },
     async all() {
       checkReadable("there is no value", "give it as an argument or --file; an empty value is ''");
       return collectBytes("standard input", process.stdin);

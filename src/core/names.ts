@@ -18,12 +18,10 @@ export const OWN_ROOT = "timmy-bb:";
 
 /** What a decoder puts in the place of bytes that are not UTF-8. To look for it is cheaper than to look at the bytes twice. */
 const REPLACEMENT = "\ufffd";
-const LONE_BYTE = /[\udc80-\udcff]/u;
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/u;
 
 /** The bytes of a name. */
 export function encodeName(name: string): Buffer {
-  if (!LONE_BYTE.test(name)) return Buffer.from(name, "utf8");
+  if (name.isWellFormed()) return Buffer.from(name, "utf8");
   const parts: Buffer[] = [];
   for (const character of name) {
     const code = character.charCodeAt(0);
@@ -64,7 +62,7 @@ export function isTextName(name: string): boolean {
 export function checkNewName(what: string, name: string): void {
   checkKnownName(what, name);
   if (!isTextName(name)) throw usageError(`the ${what} is not valid UTF-8`);
-  if (CONTROL.test(name)) {
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) {
     throw usageError(`the ${what} contains a control character`, "use printable characters only");
   }
   const bytes = Buffer.byteLength(name);
