@@ -17,7 +17,6 @@ export async function bundle(outfile) {
     bundle: true,
     platform: "node",
     format: "cjs",
-    minify: true,
     define,
     plugins: [lazyModules({ ...define, "import.meta.dirname": "__dirname" })],
     external: [DRIVER],
