@@ -14,9 +14,11 @@ import {
 import { createRequire } from "node:module";
 import { bundle, DRIVER } from "./infrastructure/standalone/bundle.js";
 
-const aside = `.build-${process.pid}`;
+/** Always the same: the compiler writes its name into the program. What an interrupted build has left there goes. */
+const aside = ".build-standalone";
 
 try {
+  rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside);
   const compiler = compilerOf(installedCompiler());
   await bundle(`${aside}/bundle.cjs`);
