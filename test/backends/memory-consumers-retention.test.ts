@@ -27,8 +27,9 @@ function aged(id: string | undefined): string {
   return numberToId((idToNumber(id ?? "") ?? 0) - 2 * DAY_MS * 1024);
 }
 
-/** One write drops what is too old in one channel. */
-async function writeSome(backend: Backend): Promise<void> {
+/** One write drops what is too old in one channel; a process that has just come looks at once. */
+async function writeSome(path: string): Promise<void> {
+  const backend = await open(path, history(100, DAY_MS));
   for (const text of numbers(4)) await send(backend, "t:busy", text);
 }
 
@@ -96,7 +97,7 @@ describe("a consumer that is away", () => {
     for (const item of await takeAll(worker, 3)) await worker.ack(item as Delivery);
     await worker.close();
     age(path);
-    await writeSome(backend);
+    await writeSome(path);
     expect(query(path, "SELECT count(*) AS count FROM streams")).toEqual([{ count: 1 }]);
     expect(query(path, "SELECT * FROM positions")).toEqual([]);
     await send(backend, "t:c", "again");
@@ -111,7 +112,7 @@ describe("a consumer that is away", () => {
     await worker.ack(await takeOne(worker));
     await worker.close();
     age(path);
-    await writeSome(backend);
+    await writeSome(path);
     const [next] = await send(backend, "t:c", "again");
     const again = await work(backend);
     expect(shown(await takeNow(again))).toEqual([{ channel: "t:c", after: aged(ids[0]), next }, "again"]);
@@ -125,10 +126,10 @@ describe("a consumer that is away", () => {
     await takeOne(worker);
     await worker.close();
     age(path);
-    await writeSome(backend);
+    await writeSome(path);
     expect(query(path, "SELECT 1 FROM streams")).toHaveLength(2);
     await backend.deleteConsumer("w");
-    await writeSome(backend);
+    await writeSome(path);
     expect(query(path, "SELECT 1 FROM streams")).toHaveLength(1);
   });
 });
@@ -179,7 +180,7 @@ describe("a worker that is there", () => {
       const dead = await work(backend);
       const { entry: message } = await takeOne(dead);
       age(path);
-      if (isDropped) await writeSome(backend);
+      if (isDropped) await writeSome(path);
       query(path, "UPDATE pending SET due = 0");
       const worker = await work(backend);
       const after = numberToId((idToNumber(aged(message.id ?? "")) ?? 0) - 1);

@@ -28,6 +28,9 @@ export const MAX_VALUE_BYTES = 64 * 1024 * 1024;
 /** The most expired keys one transaction clears away beside as many as it may write, so that it stays short and they do not pile up. */
 const CLEARED_BESIDE = 100;
 
+/** Looking for what is too old costs a lone write a twentieth of its time. */
+const LOOK_AGAIN_MS = 10;
+
 const EXPIRED = "SELECT name, board FROM entries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?";
 
 /** What `openMemory` is told of the board, beside its file. */
@@ -52,6 +55,8 @@ export class Board {
   /** How many changes were kept when they could not be dropped because somebody had not read them. */
   #keptWhenAsked = Number.POSITIVE_INFINITY;
   #isClear = false;
+  /** When there was last nothing too old. Milliseconds. */
+  #nothingOfAgeAt = Number.NEGATIVE_INFINITY;
 
   constructor(db: Database, settings: Settings) {
     this.db = db;
@@ -70,7 +75,7 @@ export class Board {
       const now = Date.now();
       this.#clearExpired(now, CLEARED_BESIDE + count);
       const result = work(now);
-      dropOfAge(this.db, this.prefix, this.oldestAllowed(now));
+      this.#dropOfAge(now);
       return result;
     });
   }
@@ -146,6 +151,13 @@ export class Board {
       this.#keptWhenAsked = stream.oldest > readByAll ? stream.kept : Number.POSITIVE_INFINITY;
       return readByAll;
     });
+  }
+
+  /** What is too old is shown to nobody anyhow, so where there was none it is soon enough to look a little later. */
+  #dropOfAge(now: number): void {
+    if (Math.abs(now - this.#nothingOfAgeAt) < LOOK_AGAIN_MS) return; // the clock may have been put back
+    const isThere = dropOfAge(this.db, this.prefix, this.oldestAllowed(now));
+    this.#nothingOfAgeAt = isThere ? Number.NEGATIVE_INFINITY : now;
   }
 
   #clearExpired(now: number, most: number): void {

@@ -208,13 +208,15 @@ export function dropOverLimit(db: Database, stream: Stream, limit: number, askRe
 /**
  * Drops what is too old in one stream of the board. One a transaction: each write pays for a bounded piece, and idle
  * streams get their turn. A stream that is empty by then is forgotten.
+ * @returns whether there was any
  */
-export function dropOfAge(db: Database, board: string, oldestAllowed: number): void {
+export function dropOfAge(db: Database, board: string, oldestAllowed: number): boolean {
   const row = db.get(OF_AGE, board, oldestAllowed);
-  if (row === undefined) return;
+  if (row === undefined) return false;
   const id = numberIn(row, "id");
   if (numberIn(row, "kept") > 0) drop(db, id, oldestAllowed - 1, DROPPED_AT_ONCE, true);
   else forget(db, id, row);
+  return true;
 }
 
 /** An empty stream goes; one with unsynced entries stays until they are brought over. */
