@@ -1,6 +1,5 @@
 /** What retention leaves to consumers of the memory store, and how they are told of the rest. */
 import { afterEach, describe, expect, test } from "vitest";
-import type { Backend } from "../../src/core/backend.ts";
 import { idToNumber, numberToId } from "../../src/core/ids.ts";
 import type { Delivery } from "../../src/core/worker.ts";
 import { until } from "../helpers/until.ts";
