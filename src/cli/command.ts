@@ -53,6 +53,8 @@ export interface Example {
 export interface Context {
   /** Opens the board, once. */
   board(): Promise<Blackboard>;
+  /** The same for who asks it before anything else happens, if it is there and it is this call's turn; else `null`: `board` is to be asked. */
+  boardNow?(): Blackboard | null;
   /** The settings and where each came from. */
   readonly loaded: LoadedSettings;
   readonly input: Input;

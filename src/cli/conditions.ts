@@ -11,8 +11,8 @@ export const IF_VALUE_OPTIONS: readonly Option[] = [
   { flags: "--if-value-file <file>", about: "only if the present value is the bytes of this file" },
 ];
 
-/** What the present value must be; `undefined`: anything. */
-export async function ifValueOf(given: Given, input: Input): Promise<Uint8Array | undefined> {
+/** What the present value must be, at once where it is there; `undefined`: anything. */
+export function ifValueOf(given: Given, input: Input): Uint8Array | Promise<Uint8Array> | undefined {
   given.exclusive("ifValue", "ifValueFile");
   const file = given.text("ifValueFile");
   if (file !== undefined) return input.file(file);

@@ -2,6 +2,9 @@
 import { parseDuration } from "../core/duration.ts";
 import { usageError } from "../core/errors.ts";
 
+/** No options at all, as in most calls of a batch: to look for each by its name takes time. */
+export const NO_OPTIONS: Readonly<Record<string, never>> = Object.freeze({});
+
 export class Given {
   readonly #args: ReadonlyMap<string, string | readonly string[] | undefined>;
   readonly #options: Readonly<Record<string, unknown>>;
@@ -38,16 +41,16 @@ export class Given {
   }
 
   flag(name: string): boolean {
-    return this.#options[name] === true;
+    return this.#option(name) === true;
   }
 
   /** Whether `--no-NAME` was given. */
   negated(name: string): boolean {
-    return this.#options[name] === false;
+    return this.#option(name) === false;
   }
 
   text(name: string): string | undefined {
-    const value = this.#options[name];
+    const value = this.#option(name);
     return typeof value === "string" ? value : undefined;
   }
 
@@ -68,14 +71,19 @@ export class Given {
 
   /** Those of some options that were given, as they are typed. */
   present(...names: readonly string[]): string[] {
-    return names.filter((name) => this.#options[name] !== undefined).map((name) => `--${kebab(name)}`);
+    return names.filter((name) => this.#option(name) !== undefined).map((name) => `--${kebab(name)}`);
   }
 
   /** At most one of these may be given. */
   exclusive(...names: readonly string[]): void {
+    if (this.#options === NO_OPTIONS) return;
     const present = this.present(...names);
     if (present.length < 2) return;
     throw usageError(`${present.join(" and ")} cannot go together`);
+  }
+
+  #option(name: string): unknown {
+    return this.#options === NO_OPTIONS ? undefined : this.#options[name];
   }
 }
 

@@ -1,6 +1,6 @@
 /** Options and inputs that several commands share. */
 import { usageError } from "../core/errors.ts";
-import { encodeName } from "../core/names.ts";
+import { encodeName, isTextName } from "../core/names.ts";
 import type { TtlMs } from "../core/types.ts";
 import type { Input, Option } from "./command.ts";
 import type { Given } from "./given.ts";
@@ -18,12 +18,24 @@ export async function readBytes(
   given: Given,
   input: Input,
 ): Promise<Uint8Array> {
+  const value = await readValue(what, argument, given, input);
+  return typeof value === "string" ? encodeName(value) : value;
+}
+
+/** The same, at once where it is there, and as text where it is that: what it is given to would have to copy bytes. */
+export function readValue(
+  what: string,
+  argument: string | undefined,
+  given: Given,
+  input: Input,
+): string | Uint8Array | Promise<Uint8Array> {
   const file = given.text("file");
   if (file !== undefined) {
     if (argument !== undefined) throw usageError(`give a ${what} or --file, not both`);
     return input.file(file);
   }
-  if (argument !== undefined && argument !== "-") return encodeName(argument);
+  if (argument !== undefined && argument !== "-")
+    return isTextName(argument) ? argument : encodeName(argument);
   if (argument === undefined && input.isTerminal) {
     throw usageError(`no ${what} given`, `give one, or --file, or pipe it in; - reads what you type`);
   }

@@ -3,8 +3,9 @@
  * word. Most calls are, and for them commander need not be loaded. What is said here, commander would say (a test holds the two
  * against each other); whatever else there is – an abbreviation, `--x=y`, `-abc`, `--`, a mistake – is left to it.
  */
+import { Later } from "../core/later.ts";
 import type { Command } from "./command.ts";
-import { Given } from "./given.ts";
+import { Given, NO_OPTIONS } from "./given.ts";
 import { GLOBAL_OPTIONS } from "./globals.ts";
 
 /** What was typed: for the command, and the options every command has among them. */
@@ -25,7 +26,8 @@ interface Spelling {
 /** @returns `null` if commander has to say */
 export function readPlainly(command: Command, words: readonly string[]): Typed | null {
   if (command.takesCommand === "always") return null;
-  const options: Record<string, string | boolean> = {};
+  const { spellings, args: specs } = formOf(command);
+  let options: Record<string, string | boolean> = NO_OPTIONS;
   const operands: string[] = [];
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? "";
@@ -33,13 +35,14 @@ export function readPlainly(command: Command, words: readonly string[]): Typed |
       operands.push(word);
       continue;
     }
-    const option = spellingsOf(command).get(word);
+    const option = spellings.it.get(word);
     const value = option?.takesValue ? words[++at] : !option?.isNegation;
     if (option === undefined || value === undefined || option.name in options) return null;
     if (typeof value === "string" && isOption(value)) return null;
+    if (options === NO_OPTIONS) options = {};
     options[option.name] = value;
   }
-  const args = argumentsOf(command, operands);
+  const args = argumentsOf(specs, operands);
   return args && { given: new Given(args, options), globals: options };
 }
 
@@ -49,13 +52,12 @@ function isOption(word: string): boolean {
 }
 
 /** By their names in the command's spec; `null` if there are too few or too many. */
-function argumentsOf(command: Command, operands: readonly string[]) {
+function argumentsOf(specs: readonly ArgumentSpec[], operands: readonly string[]) {
   const args = new Map<string, string | readonly string[] | undefined>();
   let at = 0;
-  for (const { usage } of command.args) {
-    const isMany = usage.includes("...");
-    if (usage.startsWith("<") && at >= operands.length) return null;
-    args.set(argumentName(usage), isMany ? operands.slice(at) : operands[at]);
+  for (const { name, isNeeded, isMany } of specs) {
+    if (isNeeded && at >= operands.length) return null;
+    args.set(name, isMany ? operands.slice(at) : operands[at]);
     at = isMany ? operands.length : at + 1;
   }
   return operands.length > at ? null : args;
@@ -66,15 +68,37 @@ export function argumentName(usage: string): string {
   return usage.slice(1, usage.includes("...") ? -4 : -1);
 }
 
-const known = new WeakMap<Command, ReadonlyMap<string, Spelling>>();
+/** What a command's words may be. */
+interface Form {
+  /** Most calls have no options. */
+  readonly spellings: Later<ReadonlyMap<string, Spelling>>;
+  readonly args: readonly ArgumentSpec[];
+}
 
-function spellingsOf(command: Command): ReadonlyMap<string, Spelling> {
-  let spellings = known.get(command);
-  if (spellings === undefined) {
-    spellings = new Map([...command.options, ...GLOBAL_OPTIONS].flatMap(({ flags }) => spell(flags)));
-    known.set(command, spellings);
+interface ArgumentSpec {
+  readonly name: string;
+  readonly isNeeded: boolean;
+  readonly isMany: boolean;
+}
+
+const known = new WeakMap<Command, Form>();
+
+function formOf(command: Command): Form {
+  let form = known.get(command);
+  if (form === undefined) {
+    form = {
+      spellings: new Later(
+        () => new Map([...command.options, ...GLOBAL_OPTIONS].flatMap(({ flags }) => spell(flags))),
+      ),
+      args: command.args.map(({ usage }) => ({
+        name: argumentName(usage),
+        isNeeded: usage.startsWith("<"),
+        isMany: usage.includes("..."),
+      })),
+    };
+    known.set(command, form);
   }
-  return spellings;
+  return form;
 }
 
 /** `-n, --count <n>`: both spellings, one name. */

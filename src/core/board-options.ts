@@ -201,8 +201,9 @@ export function checkWhole(name: string, value: number | undefined, least = 0): 
 
 /** An option that is not known would silently do nothing. */
 export function refuseUnknown(options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const guess = nearest(unknown, known);
-  throw usageError(`there is no option ${unknown}`, guess === null ? undefined : `did you mean ${guess}?`);
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const guess = nearest(name, known);
+    throw usageError(`there is no option ${name}`, guess === null ? undefined : `did you mean ${guess}?`);
+  }
 }

@@ -11,6 +11,8 @@ import { usageError } from "./errors.ts";
 
 /** The longest name that may be written, in bytes, prefix not counted. */
 export const MAX_NAME_BYTES = 1024;
+/** A UTF-16 code unit, of which JavaScript's strings are, takes at most so many in UTF-8. */
+const MOST_BYTES_EACH = 3;
 /** The longest pattern, in bytes, prefix not counted. */
 export const MAX_PATTERN_BYTES = 4096;
 /** Root of everything that is timmy-bb's own in a shared store; never a user's key. */
@@ -65,6 +67,7 @@ export function checkNewName(what: string, name: string): void {
   if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) {
     throw usageError(`the ${what} contains a control character`, "use printable characters only");
   }
+  if (name.length <= MAX_NAME_BYTES / MOST_BYTES_EACH) return;
   const bytes = Buffer.byteLength(name);
   if (bytes > MAX_NAME_BYTES) {
     throw usageError(`the ${what} is ${bytes} bytes long; the limit is ${MAX_NAME_BYTES}`);

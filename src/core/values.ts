@@ -21,7 +21,7 @@ export function toBytes(value: Value): Uint8Array {
   if (ArrayBuffer.isView(value))
     return ownIfShort(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
   const text = typeof value === "string" ? value : stableJson(value);
-  if (/\p{Surrogate}/u.test(text)) throw usageError("the value is not valid text (a lone surrogate)");
+  if (!text.isWellFormed()) throw usageError("the value is not valid text (a lone surrogate)");
   return Buffer.from(text, "utf8");
 }
 

@@ -12,6 +12,11 @@ import { bringUpToDate, natureOf } from "./schema.ts";
 const WAL_LIMIT = 4 * 1024 * 1024;
 /** The most of the file a connection keeps in memory, in KiB, so that writing among many keys does not read pages again and again. */
 const CACHE_KIB = 16_384;
+/**
+ * What SQLite keeps aside stays in memory. A statement of several rows keeps the pages it changes, so that it can be undone alone, and a file of them
+ * would take three of five system calls where many keys are written. It is never much: no query here sorts large rows.
+ */
+const KEPT_ASIDE = "MEMORY";
 
 /** Opens the file, and makes it and its tables where they are missing. @throws BlackboardError */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
@@ -34,7 +39,7 @@ async function prepare(connection: Connection, options: DatabaseOptions): Promis
   const { isUpToDate, isWal } = natureOf(connection, options.path);
   if (!isWal) await useWal(connection, options);
   connection.exec(`PRAGMA synchronous = ${options.durability}; PRAGMA journal_size_limit = ${WAL_LIMIT};
-    PRAGMA cache_size = -${CACHE_KIB}; PRAGMA trusted_schema = OFF`);
+    PRAGMA cache_size = -${CACHE_KIB}; PRAGMA temp_store = ${KEPT_ASIDE}; PRAGMA trusted_schema = OFF`);
   if (!isUpToDate) bringUpToDate(connection, options.path);
 }
 

@@ -1,7 +1,7 @@
 /** From the words of one command in a batch to a call of it. */
 import { usageError } from "../../core/errors.ts";
 import type { Command } from "../command.ts";
-import type { Given } from "../given.ts";
+import { type Given, NO_OPTIONS } from "../given.ts";
 import { readPlainly, type Typed } from "../plain-words.ts";
 
 export interface PartCall {
@@ -40,6 +40,7 @@ export class Calls {
 
 /** The first global option that is not for one call of many. */
 export function ofTheWhole(globals: Typed["globals"]): string | undefined {
+  if (globals === NO_OPTIONS) return undefined;
   return OF_THE_WHOLE.find((name) => globals[name] !== undefined);
 }
 

@@ -33,6 +33,10 @@ export class Part extends PartContext {
     return this.#whole.turns.come(this.#turn);
   }
 
+  boardNow(): Blackboard | null {
+    return this.#whole.turns.comeNow(this.#turn);
+  }
+
   /** It has ended, perhaps without a look at the board. */
   end(): void {
     this.#whole.turns.end(this.#turn);

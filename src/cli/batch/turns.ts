@@ -1,6 +1,7 @@
 /**
  * The order in which calls that are under way at once reach the board: that in which they began, whatever each does before. A call has
- * its turn when it is given the board, and asks it at once (see `Command.atOnce`): before the next is given it, for promises see to that.
+ * its turn when it is given the board, and asks it at once (see `Command.atOnce`): before the next is given it, for promises see to that; or
+ * before it lets anything else happen (see `Context.boardNow`).
  */
 import type { Blackboard } from "../../blackboard.ts";
 
@@ -32,6 +33,8 @@ export class Turns {
   #last: Turn | null = null;
   #isClosed = false;
   #isGoingOn = false;
+  /** Whether the slice is one of this turn of the event loop. */
+  #isInSlice = false;
   #slice = { end: 0, left: 0, latest: 0 };
 
   constructor(isHeld: () => boolean) {
@@ -74,6 +77,17 @@ export class Turns {
     });
   }
 
+  /** The same for a call that asks it now, unless that would be too soon or too much: it has to wait then. */
+  comeNow(turn: Turn): Blackboard | null {
+    const board = this.#board;
+    if (turn !== this.#first || this.#isGoingOn || this.#isHeld()) return null;
+    if (board === null || board instanceof Promise || !this.#isTimeLeft()) return null;
+    this.#slice.left -= turn.size;
+    turn.isOver = true;
+    this.#nextTurn();
+    return board;
+  }
+
   /** The call has had its turn, or has ended and wants none. */
   end(turn: Turn): void {
     turn.isOver = true;
@@ -86,10 +100,31 @@ export class Turns {
 
   readonly #begin = (): void => {
     this.#isGoingOn = true;
-    const latest = Date.now();
-    this.#slice = { end: latest + SLICE_MS, left: SLICE_CHARACTERS, latest };
+    this.#startClock();
     queueMicrotask(this.#step);
   };
+
+  /** If not, turns go on when all else that is to be done has been. */
+  #isTimeLeft(): boolean {
+    if (!this.#isInSlice) {
+      this.#isInSlice = true;
+      setImmediate(this.#endSlice);
+      this.#startClock();
+    } else if (this.#isSliceOver()) {
+      this.#isGoingOn = true;
+      setImmediate(this.#begin);
+    }
+    return !this.#isGoingOn;
+  }
+
+  readonly #endSlice = (): void => {
+    this.#isInSlice = false;
+  };
+
+  #startClock(): void {
+    const latest = Date.now();
+    this.#slice = { end: latest + SLICE_MS, left: SLICE_CHARACTERS, latest };
+  }
 
   /** One call is given the board; when it has asked it, the next. */
   readonly #step = (): void => {

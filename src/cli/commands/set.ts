@@ -11,7 +11,7 @@ import {
 } from "../conditions.ts";
 import type { Given } from "../given.ts";
 import { jsonName } from "../json.ts";
-import { FILE_OPTION, readBytes, TTL_OPTIONS, ttlOf } from "../options.ts";
+import { FILE_OPTION, readValue, TTL_OPTIONS, ttlOf } from "../options.ts";
 
 export const set: Command = {
   name: "set",
@@ -68,11 +68,14 @@ export const set: Command = {
   atOnce: 1000,
   async run(context, given) {
     const key = given.arg("key");
-    const condition = await conditionOf(given, context.input);
+    // Nothing is waited for that is there: there may be a hundred thousand a second.
+    const wanted = conditionOf(given, context.input);
+    const condition = wanted instanceof Promise ? await wanted : wanted;
     const fence = fenceOf(given);
     const options = { ...condition, ...(fence === undefined ? {} : { fence }), ...ttlOption(given) };
-    const value = await readBytes("value", given.optionalArg("value"), given, context.input);
-    const board = await context.board();
+    const read = readValue("value", given.optionalArg("value"), given, context.input);
+    const value = read instanceof Promise ? await read : read;
+    const board = context.boardNow?.() ?? (await context.board());
     const result = await board.set(key, value, options);
     if (!result.written) throw refusal(result, fence);
     return { rows: [{ cells: [], json: jsonName("key", key, { id: result.id }), end: "" }] };
@@ -84,9 +87,10 @@ function ttlOption(given: Given) {
   return ttlMs === undefined ? {} : { ttlMs };
 }
 
-async function conditionOf(given: Given, input: Input) {
+function conditionOf(given: Given, input: Input) {
   given.exclusive("ifAbsent", "ifPresent", "ifValue", "ifValueFile");
-  const ifValue = await ifValueOf(given, input);
+  const ifValue = ifValueOf(given, input);
+  if (ifValue instanceof Promise) return ifValue.then((value) => ({ ifValue: value }));
   if (ifValue !== undefined) return { ifValue };
   if (given.flag("ifAbsent")) return { if: "absent" } as const;
   return given.flag("ifPresent") ? ({ if: "present" } as const) : {};
