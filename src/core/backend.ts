@@ -103,7 +103,7 @@ export interface Backend {
 
   /**
    * The matching keys, in batches, in no order. A key that exists during the whole listing comes exactly once; one that
-   * is written or deleted meanwhile comes at most once. The board's own bookkeeping never comes.
+   * is written or deleted meanwhile comes at most once; unless they may repeat. The board's own bookkeeping never comes.
    */
   keys(pattern: string, options?: KeysOptions): AsyncIterable<readonly string[]>;
 
@@ -195,10 +195,7 @@ export interface Backend {
   /** The channels that match and have retained messages or live followers, each once, in no order. */
   channels(pattern: string): Promise<readonly ChannelFacts[]>;
 
-  /**
-   * The one store for steps that belong together (list, then delete), so that they never run half here and half there.
-   * Only `auto` has more than itself to offer.
-   */
+  /** The one store for steps that belong together (list, then delete): they never run half here and half there. Only `auto` has more than itself to offer. */
   pin(): Promise<Backend>;
 
   /** From now on operations are asked for without waiting for the answers of those before; their effects come in that order, whatever the server forgets or others do. */
@@ -225,6 +222,8 @@ export interface SetOptions {
 export interface KeysOptions {
   /** They are deleted as they come: a store may list them in an order in which that is cheap. */
   readonly toDelete?: boolean;
+  /** Whoever asks drops repetitions: a store that comes upon a key more than once need not note which have come. */
+  readonly mayRepeat?: boolean;
 }
 
 export interface DelOptions {

@@ -29,21 +29,26 @@ export function parseDuration(what: string, text: string): number {
 
 /** Exactly, in a form `parseDuration` reads: `1h30m`, `1s500ms`, `0s`. */
 export function formatDuration(ms: number): string {
-  let left = Math.round(ms);
-  let text = "";
-  for (const [name, unit] of UNITS) {
-    const count = Math.floor(left / unit);
-    left -= count * unit;
-    if (count > 0) text += `${count}${name}`;
-  }
-  return text === "" ? "0s" : text;
+  return inUnits(Math.round(ms), UNITS.length);
 }
 
 /** For people, about: whole seconds at most, the two largest units: `1h30m`, `59s`, `250ms`. */
 export function formatAge(ms: number): string {
   if (ms < 1000) return formatDuration(Math.max(0, ms));
-  const parts = formatDuration(Math.floor(ms / 1000) * 1000).match(/\d+\D+/g);
-  return parts?.slice(0, 2).join("") ?? "0s";
+  return inUnits(Math.floor(ms / 1000) * 1000, 2);
+}
+
+/** @param most so many units, the largest */
+function inUnits(ms: number, most: number): string {
+  let [left, text, parts] = [ms, "", 0];
+  for (const [name, unit] of UNITS) {
+    const count = Math.floor(left / unit);
+    if (count <= 0 || parts === most) continue;
+    left -= count * unit;
+    text += `${count}${name}`;
+    parts++;
+  }
+  return text === "" ? "0s" : text;
 }
 
 /** Each unit at most once, largest first, so that `1m5m` is the typing error it looks like. */

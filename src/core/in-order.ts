@@ -1,6 +1,5 @@
-/** Names in the order of their bytes, in little memory. */
+/** Names in the order of their bytes, each once, in little memory. */
 import { NameList } from "./name-list.ts";
-import { decodeName, encodeName } from "./names.ts";
 
 const BATCH = 2000;
 /** If only some are wanted, others are held until there are so many more. */
@@ -13,11 +12,9 @@ export async function* inOrder(
 ): AsyncGenerator<readonly string[], void, undefined> {
   let names = new NameList();
   for await (const batch of batches) {
-    for (const name of batch) names.add(encodeName(name));
+    for (const name of batch) names.addText(name);
     if (names.size > 2 * limit + ROOM) names = names.smallest(limit);
   }
-  const order = names.sorted().subarray(0, limit);
-  for (let at = 0; at < order.length; at += BATCH) {
-    yield Array.from(order.subarray(at, at + BATCH), (index) => decodeName(names.at(index)));
-  }
+  const order = names.distinct().subarray(0, limit);
+  for (let at = 0; at < order.length; at += BATCH) yield names.texts(order.subarray(at, at + BATCH));
 }

@@ -1,9 +1,11 @@
 /** Many names in little memory: their bytes behind each other, 4 bytes more a name, and nothing for a garbage collector to walk. */
+import { NameOrder } from "./name-order.ts";
+import { decodeName, encodeName } from "./names.ts";
 
 const FEW_BYTES = 1 << 16;
 const FEW_NAMES = 1 << 12;
-/** So few are put in order one by one. */
-const SHORT = 12;
+/** Up to so many characters it is quicker to copy them one by one than to ask for a conversion. */
+const SHORT_TEXT = 64;
 
 export class NameList {
   #bytes = Buffer.allocUnsafeSlow(FEW_BYTES);
@@ -15,8 +17,11 @@ export class NameList {
     const start = this.#starts[this.size] ?? 0;
     this.#reserve(start + name.length);
     for (let at = 0; at < name.length; at++) this.#bytes[start + at] = name[at] ?? 0; // names are short: no call pays
-    this.size++;
-    this.#starts[this.size] = start + name.length;
+    this.#end(start + name.length);
+  }
+
+  addText(name: string): void {
+    if (name.length > SHORT_TEXT || !this.#addAscii(name)) this.add(encodeName(name));
   }
 
   at(index: number): Buffer {
@@ -32,17 +37,61 @@ export class NameList {
 
   /** Where the names stand in the order of their bytes. */
   sorted(): Uint32Array {
-    const order = new Uint32Array(this.size);
-    for (let index = 0; index < order.length; index++) order[index] = index;
-    this.#sort(order, 0, order.length, 0);
-    return order;
+    return new NameOrder(this.#bytes, this.#starts, this.size).all();
   }
 
-  /** Those that come first in that order, as a list of their own. */
+  /** The same; those that are alike once. */
+  distinct(): Uint32Array {
+    return new NameOrder(this.#bytes, this.#starts, this.size).distinct();
+  }
+
+  /** Those that come first in that order, each once, as a list of their own. */
   smallest(count: number): NameList {
     const some = new NameList();
-    for (const index of this.sorted().subarray(0, count)) some.add(this.at(index));
+    for (const index of this.distinct().subarray(0, count)) some.add(this.at(index));
     return some;
+  }
+
+  /** Those that stand at these places. All that are ASCII are made text in one go. */
+  texts(places: Uint32Array): string[] {
+    const ends: number[] = [];
+    const bytes = this.#joined(places, ends);
+    const text = bytes.toString("latin1");
+    if (!isAscii(bytes)) return Array.from(places, (index) => decodeName(this.at(index)));
+    return ends.map((end, at) => text.slice(ends[at - 1] ?? 0, end));
+  }
+
+  /** Their bytes behind each other, and where each ends there. */
+  #joined(places: Uint32Array, ends: number[]): Buffer {
+    let size = 0;
+    for (const index of places) size += (this.#starts[index + 1] ?? 0) - (this.#starts[index] ?? 0);
+    const joined = Buffer.allocUnsafeSlow(size);
+    let to = 0;
+    for (const index of places) {
+      const end = this.#starts[index + 1] ?? 0;
+      for (let at = this.#starts[index] ?? 0; at < end; at++) joined[to++] = this.#bytes[at] ?? 0;
+      ends.push(to);
+    }
+    return joined;
+  }
+
+  /** False, and nothing was added, if it is not ASCII. */
+  #addAscii(name: string): boolean {
+    const start = this.#starts[this.size] ?? 0;
+    const { length } = name;
+    this.#reserve(start + length);
+    for (let at = 0; at < length; at++) {
+      const code = name.charCodeAt(at);
+      if (code > 127) return false;
+      this.#bytes[start + at] = code;
+    }
+    this.#end(start + length);
+    return true;
+  }
+
+  #end(at: number): void {
+    this.size++;
+    this.#starts[this.size] = at;
   }
 
   #reserve(bytes: number): void {
@@ -57,78 +106,10 @@ export class NameList {
       this.#starts = larger;
     }
   }
+}
 
-  /**
-   * Quicksort by one byte at a time: less, alike or greater at that place; those that are alike go on by the next one. The largest part goes
-   * on here, so that no names can exhaust the stack.
-   */
-  #sort(order: Uint32Array, first: number, end: number, place: number): void {
-    let [from, to, depth] = [first, end, place];
-    while (to - from > SHORT) {
-      const pivot = this.#middle(order, from, to, depth);
-      const [less, greater] = this.#divide(order, from, to, depth, pivot);
-      const alikeTo = pivot < 0 ? less : greater; // those that have ended before are the same
-      if (alikeTo - less >= Math.max(less - from, to - greater)) {
-        this.#sort(order, from, less, depth);
-        this.#sort(order, greater, to, depth);
-        [from, to, depth] = [less, alikeTo, depth + 1];
-        continue;
-      }
-      this.#sort(order, less, alikeTo, depth + 1);
-      const isLeft = less - from >= to - greater;
-      if (isLeft) this.#sort(order, greater, to, depth);
-      else this.#sort(order, from, less, depth);
-      [from, to] = isLeft ? [from, less] : [greater, to];
-    }
-    this.#insert(order, from, to, depth);
-  }
-
-  /** Where those end that have less there than the pivot, and where those begin that have more. */
-  #divide(order: Uint32Array, from: number, to: number, depth: number, pivot: number): [number, number] {
-    let [less, at, greater] = [from, from, to];
-    while (at < greater) {
-      const name = order[at] ?? 0;
-      const byte = this.#byte(name, depth);
-      if (byte === pivot) at++;
-      else if (byte < pivot) {
-        order[at++] = order[less] ?? 0;
-        order[less++] = name;
-      } else {
-        order[at] = order[--greater] ?? 0;
-        order[greater] = name;
-      }
-    }
-    return [less, greater];
-  }
-
-  #insert(order: Uint32Array, from: number, end: number, depth: number): void {
-    for (let next = from + 1; next < end; next++) {
-      const name = order[next] ?? 0;
-      let to = next;
-      for (; to > from && this.#isLess(name, order[to - 1] ?? 0, depth); to--) order[to] = order[to - 1] ?? 0;
-      order[to] = name;
-    }
-  }
-
-  /** The middle one of three: names are often nearly in order. */
-  #middle(order: Uint32Array, from: number, to: number, depth: number): number {
-    const first = this.#byte(order[from] ?? 0, depth);
-    const middle = this.#byte(order[(from + to) >> 1] ?? 0, depth);
-    const last = this.#byte(order[to - 1] ?? 0, depth);
-    return Math.max(Math.min(first, middle), Math.min(Math.max(first, middle), last));
-  }
-
-  #isLess(one: number, other: number, depth: number): boolean {
-    for (let at = depth; ; at++) {
-      const [left, right] = [this.#byte(one, at), this.#byte(other, at)];
-      if (left !== right) return left < right;
-      if (left < 0) return false;
-    }
-  }
-
-  /** -1: the name has ended before. */
-  #byte(index: number, depth: number): number {
-    const at = (this.#starts[index] ?? 0) + depth;
-    return at < (this.#starts[index + 1] ?? 0) ? (this.#bytes[at] ?? 0) : -1;
-  }
+function isAscii(bytes: Uint8Array): boolean {
+  let all = 0;
+  for (let at = 0; at < bytes.length; at++) all |= bytes[at] ?? 0;
+  return all < 128;
 }

@@ -11,7 +11,7 @@ export async function* namesIn(
   pattern: string,
   { sorted = false, limit = Number.POSITIVE_INFINITY }: KeyBatchOptions,
 ): AsyncGenerator<readonly string[]> {
-  if (sorted) return yield* inOrder(store.keys(pattern), limit);
+  if (sorted) return yield* inOrder(store.keys(pattern, { mayRepeat: true }), limit);
   let left = limit;
   for await (const batch of store.keys(pattern)) {
     if (left > 0) yield batch.slice(0, left);

@@ -94,18 +94,7 @@ function shortRow(key: string, end: "\0" | "\n"): Row {
 }
 
 function longRow(facts: KeyFacts, end: "\0" | "\n"): Row {
-  const { key, ttlMs, size, id, by, at, ageMs } = facts;
-  return {
-    cells: [
-      end === "\0" ? key : oneLine(key),
-      ttlMs === null ? "-" : formatAge(ttlMs),
-      String(size ?? "?"),
-      by ?? "?",
-      ageMs === null ? "?" : formatAge(ageMs),
-    ],
-    json: { ...jsonName("key", key), ttl_ms: ttlMs, size, id, by, at, age_ms: ageMs },
-    end,
-  };
+  return new LongRow(facts, end);
 }
 
 /** Of a million, each is made only in the form that is wanted. */
@@ -124,5 +113,31 @@ class ShortRow implements Row {
 
   get json(): Record<string, string> {
     return jsonName("key", this.#key);
+  }
+}
+
+class LongRow implements Row {
+  readonly end: "\0" | "\n";
+  readonly #facts: KeyFacts;
+
+  constructor(facts: KeyFacts, end: "\0" | "\n") {
+    this.#facts = facts;
+    this.end = end;
+  }
+
+  get cells(): readonly string[] {
+    const { key, ttlMs, size, by, ageMs } = this.#facts;
+    return [
+      this.end === "\0" ? key : oneLine(key),
+      ttlMs === null ? "-" : formatAge(ttlMs),
+      String(size ?? "?"),
+      by ?? "?",
+      ageMs === null ? "?" : formatAge(ageMs),
+    ];
+  }
+
+  get json(): Record<string, unknown> {
+    const { key, ttlMs, size, id, by, at, ageMs } = this.#facts;
+    return { ...jsonName("key", key), ttl_ms: ttlMs, size, id, by, at, age_ms: ageMs };
   }
 }
