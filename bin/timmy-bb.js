@@ -165,11 +165,7 @@ function fail(what, error) {
 }
 
 async function run(program) {
-  const code = await program.main(
-    program.commandWords(process.argv.slice(2)),
-    program.processIo(),
-    program.surroundings(),
-  );
+  const code = await program.start(process.argv.slice(2));
   if (code === 0) keepCode(program.lastCall());
   // Every write has been waited for, so nothing is cut off; a DNS look-up under way must not hold the process back.
   process.exit(code);

@@ -57,7 +57,11 @@ function withoutPassword(url: string): string {
  * shows, the words are read again from the kernel.
  */
 export function commandWords(words: readonly string[]): readonly string[] {
-  if (!words.some((word) => word.includes("\ufffd"))) return words;
+  for (const word of words) if (word.includes("\ufffd")) return wordsOfKernel(words);
+  return words;
+}
+
+function wordsOfKernel(words: readonly string[]): readonly string[] {
   try {
     const raw = splitAtNul(readFileSync("/proc/self/cmdline"));
     return raw.slice(raw.length - words.length).map(decodeName);

@@ -1,9 +1,9 @@
-/** `main(argv, io, surroundings)` → exit code: parses, runs, writes, and maps errors to exits. */
+/** `start(words)` → exit code: parses, runs, writes, and maps errors to exits. */
 import type { Blackboard } from "./blackboard.ts";
 import { hasColor, makeReporter } from "./cli/call-form.ts";
 import type { Context } from "./cli/command.ts";
 import { EXIT_OF_SIGNAL, EXITS, type ExitName, type StopSignal } from "./cli/exit.ts";
-import type { Io } from "./cli/io.ts";
+import { type Io, processIo } from "./cli/io.ts";
 import { writeOutcome } from "./cli/output.ts";
 import { sayingWhenWaiting } from "./cli/patience.ts";
 import { type Call, type Globals, parseCall } from "./cli/program.ts";
@@ -19,11 +19,8 @@ import {
 } from "./config/index.ts";
 import { Ending } from "./core/ending.ts";
 import { BlackboardError } from "./core/errors.ts";
-import { withoutPasswords } from "./host.ts";
+import { commandWords, surroundings, withoutPasswords } from "./host.ts";
 import { openWith } from "./open.ts";
-
-export { processIo } from "./cli/io.ts";
-export { commandWords, surroundings } from "./host.ts";
 
 declare const TIMMY_BB_VERSION: string;
 
@@ -34,8 +31,13 @@ export function lastCall(): string {
   return called;
 }
 
-export async function main(argv: readonly string[], io: Io, around: Surroundings): Promise<number> {
-  const reporter = await makeReporter(argv, io.stderr, around.env);
+/** @param words as Node has them, without its own. @returns the exit code, when all is written */
+export function start(words: readonly string[]): Promise<number> {
+  return main(commandWords(words), processIo(), surroundings());
+}
+
+async function main(argv: readonly string[], io: Io, around: Surroundings): Promise<number> {
+  const reporter = makeReporter(argv, io.stderr, around.env);
   let exit: ExitName | number;
   try {
     exit = await answer(await parseCall(argv, io.stdout.columns), io, around, reporter);

@@ -49,18 +49,19 @@ function packageOf(name) {
  * module has for itself, which took a fifth of a call (measured). No export of ours is ever assigned again, so none can tell.
  */
 function plainly(code) {
-  const [head, , listed] =
-    /^[\s\S]*?__export\((\w+), \{\n([\s\S]*?)\n\}\);\nmodule\.exports = __toCommonJS\(\1\);\n/.exec(code) ??
-    [];
+  const [head, helpers, , listed] =
+    /^([\s\S]*?)var (\w+) = \{\};\n__export\(\2, \{\n([\s\S]*?)\n\}\);\nmodule\.exports = __toCommonJS\(\2\);\n/.exec(
+      code,
+    ) ?? [];
   if (head === undefined) return code;
   const body = code.slice(head.length).replace(/__toESM\((require\("\.[^"]*"\))\)/g, "$1");
-  if (/\b__[a-z]\w+\(/i.test(body)) return code; // a package's module, or another helper
+  const needed = body.includes("__toESM(") ? helpers : ""; // for a package
   const exported = [...listed.matchAll(/^ {2}"?(\w+)"?: \(\) => (.*?),?$/gm)].map(([, as, what]) =>
     /^\w+$/.test(what)
       ? `exports.${as} = ${what};`
       : `Object.defineProperty(exports, "${as}", { enumerable: true, get: () => ${what} });`,
   );
-  return `${body}\n${exported.join("\n")}\n`;
+  return `${needed}${body}\n${exported.join("\n")}\n`;
 }
 
 /**

@@ -1,5 +1,5 @@
 // Where the standalone executable begins: what bin/timmy-bb.js is on Node. All is inside, so nothing can fail to load.
-const { commandWords, main, processIo, surroundings } = require("../../src/main.ts");
+const { start } = require("../../src/main.ts");
 
 /** By then it is a long call, which is to be compiled like any other program (see build-standalone.js). Milliseconds. */
 const LONG_MS = 20;
@@ -16,4 +16,4 @@ for (const event of ["uncaughtException", "unhandledRejection"]) {
 
 setTimeout(() => globalThis.Bun?.unsafe.setJITPolicy(1), LONG_MS).unref(); // `?.`: a test runs this on Node
 // Every write has been waited for, so nothing is cut off; a DNS look-up under way must not hold the process back.
-main(commandWords(process.argv.slice(2)), processIo(), surroundings()).then((code) => process.exit(code));
+start(process.argv.slice(2)).then((code) => process.exit(code));

@@ -1,5 +1,6 @@
 /** How a call wants to be answered: in which form, with colour or not. */
 import { usageError } from "../core/errors.ts";
+import { Later } from "../core/later.ts";
 import type { Globals } from "./program.ts";
 import { Reporter } from "./report.ts";
 import type { Sink } from "./sink.ts";
@@ -8,16 +9,21 @@ import { type ColorMode, loadStyle, wantsColor } from "./style.ts";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Errors of parsing must come in the form asked for, so the words are looked at before they are parsed. */
-export async function makeReporter(argv: readonly string[], err: Sink, env: Environment): Promise<Reporter> {
+export function makeReporter(argv: readonly string[], err: Sink, env: Environment): Reporter {
   const words = wordsBeforeDashes(argv);
+  const style = new Later(() => loadStyle(wantsColor(colorWord(words), env, err.isTerminal)));
   return new Reporter(err, {
     json: words.includes("--json"),
-    quiet: words.some(
-      (word) => word === "--quiet" || (word.startsWith("-") && /^-[a-z0]*q[a-z0]*$/i.test(word)),
-    ), // `-fq` too
+    quiet: isQuiet(words),
     debug: words.includes("--debug"),
-    style: await loadStyle(wantsColor(colorWord(words), env, err.isTerminal)),
+    style: () => style.it,
   });
+}
+
+function isQuiet(words: readonly string[]): boolean {
+  for (const word of words)
+    if (word === "--quiet" || (word.startsWith("-") && /^-[a-z0]*q[a-z0]*$/i.test(word))) return true; // `-fq` too
+  return false;
 }
 
 /** @throws BlackboardError `usage` for another `--color` than there is */

@@ -72,7 +72,8 @@ const HELP = ["--help", "-h"];
 const VERSION = ["--version", "-V"];
 
 function wants(spellings: readonly string[], words: readonly string[]): boolean {
-  return words.some((word) => spellings.includes(word));
+  for (const word of words) if (spellings.includes(word)) return true;
+  return false;
 }
 
 /**

@@ -9,7 +9,8 @@ export interface ReportForm {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly debug: boolean;
-  readonly style: Style;
+  /** Loaded when there is something to say. */
+  readonly style: () => Promise<Style>;
 }
 
 export class Reporter {
@@ -25,20 +26,20 @@ export class Reporter {
 
   notice(text: string): void {
     if (this.#form.quiet) return;
-    if (this.#form.json) this.#write(escapeJson(JSON.stringify({ notice: text })));
-    else this.#write(`${this.#form.style.warning("timmy-bb:")} ${escapeControls(text)}`);
+    if (this.#form.json) this.#write(() => escapeJson(JSON.stringify({ notice: text })));
+    else this.#write(({ warning }) => `${warning("timmy-bb:")} ${escapeControls(text)}`);
   }
 
   /** Tells an error and returns the exit code it leads to. */
   error(thrown: unknown): number {
     const error = errorJson(thrown);
     const { message, hint, exit } = error;
-    if (this.#form.json) this.#write(escapeJson(JSON.stringify({ error })));
+    if (this.#form.json) this.#write(() => escapeJson(JSON.stringify({ error })));
     else {
-      this.#write(`${this.#form.style.error("timmy-bb:")} ${escapeControls(message)}`);
-      if (hint !== null) this.#write(`${this.#form.style.dim("hint:")} ${escapeControls(hint)}`);
+      this.#write((style) => `${style.error("timmy-bb:")} ${escapeControls(message)}`);
+      if (hint !== null) this.#write(({ dim }) => `${dim("hint:")} ${escapeControls(hint)}`);
     }
-    if (this.#form.debug) this.#write(stackOf(thrown));
+    if (this.#form.debug) this.#write(() => stackOf(thrown));
     return exit;
   }
 
@@ -47,8 +48,9 @@ export class Reporter {
     await this.#written;
   }
 
-  #write(line: string): void {
-    this.#written = this.#written.then(() => this.#err.write(`${line}\n`)).catch(() => {});
+  #write(line: (style: Style) => string): void {
+    const write = async () => this.#err.write(`${line(await this.#form.style())}\n`);
+    this.#written = this.#written.then(write).catch(() => {});
   }
 }
 

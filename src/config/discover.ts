@@ -111,10 +111,11 @@ function unfit(bytes: Buffer): Problem | null {
   return reason === null ? null : { line: null, column: null, reason };
 }
 
-function* filesUpwards(cwd: string): Generator<string> {
+function filesUpwards(cwd: string): string[] {
+  const files: string[] = [];
   for (let directory = cwd; ; directory = dirname(directory)) {
-    yield join(directory, "config.yaml");
-    if (dirname(directory) === directory) return;
+    files.push(join(directory, "config.yaml"));
+    if (dirname(directory) === directory) return files;
   }
 }
 

@@ -1,5 +1,5 @@
 /** The beginning of a file that may be missing, unreadable, endless, or not a file. */
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { codeOf } from "../core/errors.ts";
 
 /** What was read: the whole file, if it is shorter than asked for. */
@@ -28,6 +28,8 @@ const ABSENT: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
  */
 export function readHead(file: string, limit: number, what: "any" | "regular"): Head | Absence {
   try {
+    // Most often there is none, and an error takes long to be made.
+    if (statSync(file, { throwIfNoEntry: false }) === undefined) return { reason: null };
     const flags = what === "regular" ? constants.O_RDONLY | constants.O_NONBLOCK : constants.O_RDONLY;
     const descriptor = openSync(file, flags);
     try {

@@ -9,6 +9,7 @@ import type {
   SetOptions,
 } from "../../core/backend.ts";
 import type { Conditional, SetResult } from "../../core/conditional.ts";
+import { Later } from "../../core/later.ts";
 import type { Grant, LockFacts, LockPatience, LockRequest, RefreshOptions } from "../../core/lock.ts";
 import type {
   AnySelection,
@@ -60,22 +61,22 @@ class MemoryBackend implements Backend {
   readonly #db: Database;
   readonly #board: Board;
   readonly #entries: Entries;
-  readonly #channels: Channels;
-  readonly #expiries: Expiries;
-  readonly #outbox: Outbox;
-  readonly #consumers: Consumers;
-  readonly #locks: Locks;
+  readonly #channels: Later<Channels>;
+  readonly #expiries: Later<Expiries>;
+  readonly #outbox: Later<Outbox>;
+  readonly #consumers: Later<Consumers>;
+  readonly #locks: Later<Locks>;
   readonly #followers = new Set<MemoryFollower>();
 
   constructor(db: Database, options: MemoryOptions) {
     this.#db = db;
     this.#board = new Board(db, options);
     this.#entries = new Entries(this.#board);
-    this.#channels = new Channels(this.#board);
-    this.#expiries = new Expiries(this.#board);
-    this.#outbox = new Outbox(this.#board, this.#channels, this.#entries);
-    this.#consumers = new Consumers(this.#board, this.#channels, this.#expiries);
-    this.#locks = new Locks(this.#board);
+    this.#channels = new Later(() => new Channels(this.#board));
+    this.#expiries = new Later(() => new Expiries(this.#board));
+    this.#outbox = new Later(() => new Outbox(this.#board, this.#channels.it, this.#entries));
+    this.#consumers = new Later(() => new Consumers(this.#board, this.#channels.it, this.#expiries.it));
+    this.#locks = new Later(() => new Locks(this.#board));
   }
 
   async get(key: string): Promise<Buffer | null> {
@@ -83,7 +84,7 @@ class MemoryBackend implements Backend {
   }
 
   set(key: string, value: Bytes, options: SetOptions): Promise<SetResult> {
-    return this.#outbox.set(key, value, options) ?? this.#setAlone(key, value, options);
+    return this.#outbox.it.set(key, value, options) ?? this.#setAlone(key, value, options);
   }
 
   async #setAlone(key: string, value: Bytes, options: SetOptions): Promise<SetResult> {
@@ -135,7 +136,7 @@ class MemoryBackend implements Backend {
   }
 
   publish(channel: string, payload: Bytes, agent: string): Promise<PublishResult> {
-    return this.#outbox.publish(channel, payload, agent);
+    return this.#outbox.it.publish(channel, payload, agent);
   }
 
   async position(): Promise<number> {
@@ -146,7 +147,7 @@ class MemoryBackend implements Backend {
     selection: Of,
     { from, live, onState }: FollowOptions,
   ): Follower<EntryOf<Of> | Gap> {
-    const around = { board: this.#board, channels: this.#channels, expiries: this.#expiries };
+    const around = { board: this.#board, channels: this.#channels.it, expiries: this.#expiries.it };
     const follower = new MemoryFollower(around, { selection, from, live, onState }, () => {
       this.#followers.delete(follower);
     });
@@ -159,39 +160,39 @@ class MemoryBackend implements Backend {
     selection: Of,
     options: WorkerOptions,
   ): Promise<Worker<EntryOf<Of>>> {
-    return (await this.#consumers.work(consumer, selection, options)) as Worker<EntryOf<Of>>;
+    return (await this.#consumers.it.work(consumer, selection, options)) as Worker<EntryOf<Of>>;
   }
 
   async consumers(): Promise<readonly ConsumerFacts[]> {
-    return this.#consumers.list();
+    return this.#consumers.it.list();
   }
 
   async deleteConsumer(consumer: string): Promise<boolean> {
-    return this.#consumers.delete(consumer);
+    return this.#consumers.it.delete(consumer);
   }
 
   async tryLock(lock: string, request: LockRequest): Promise<Grant | null> {
-    return this.#locks.try(lock, request);
+    return this.#locks.it.try(lock, request);
   }
 
   async awaitLock(lock: string, request: LockRequest, patience: LockPatience): Promise<Grant | null> {
-    return this.#locks.wait(lock, request, patience);
+    return this.#locks.it.wait(lock, request, patience);
   }
 
   async refreshLock(lock: string, token: string, options: RefreshOptions): Promise<Grant | null> {
-    return this.#locks.refresh(lock, token, options);
+    return this.#locks.it.refresh(lock, token, options);
   }
 
   async releaseLock(lock: string, token: string): Promise<boolean> {
-    return this.#locks.release(lock, token);
+    return this.#locks.it.release(lock, token);
   }
 
   async locks(lock: string | null): Promise<readonly LockFacts[]> {
-    return this.#locks.list(lock);
+    return this.#locks.it.list(lock);
   }
 
   async channels(pattern: string): Promise<readonly ChannelFacts[]> {
-    return this.#channels.list(pattern);
+    return this.#channels.it.list(pattern);
   }
 
   async pin(): Promise<Backend> {
@@ -205,7 +206,7 @@ class MemoryBackend implements Backend {
     return {
       store: "memory",
       why: "the memory store",
-      stores: [statusOf(this.#board, this.#channels)],
+      stores: [statusOf(this.#board, this.#channels.it)],
     };
   }
 
@@ -214,8 +215,8 @@ class MemoryBackend implements Backend {
     this.#followers.clear();
     const closing = [
       ...followers.map((follower) => follower.letGo()),
-      this.#consumers.close(),
-      this.#locks.close(),
+      this.#consumers.ifMade?.close(),
+      this.#locks.ifMade?.close(),
     ];
     const closed = await Promise.allSettled(closing);
     this.#db.close();

@@ -36,7 +36,7 @@ export async function answerCall(request: Request, place: Place): Promise<Answer
   const { words, terminals, columns } = request;
   const out = new Text(terminals.includes("1"), columns);
   const err = new Text(terminals.includes("2"), columns);
-  const reporter = await makeReporter(words, err, place.env);
+  const reporter = makeReporter(words, err, place.env);
   let exit: number;
   try {
     const call = await parseCall(words, columns);
