@@ -46,6 +46,4 @@ process.on("exit", () => {
 const { load } = require("../../bin/timmy-bb.js");
 const program = load(`${__dirname}/../../dist/timmy-bb.cjs`);
 mark("loaded");
-program
-  .main(process.argv.slice(2), program.processIo(), program.surroundings())
-  .then((code) => process.exit(code));
+program.start(process.argv.slice(2)).then((code) => process.exit(code));
