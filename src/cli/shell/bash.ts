@@ -24,8 +24,9 @@ declare -gA _timmy_bb=([shell]=$BASHPID [server]= [around]= [busy]= [missed]= [f
 function timmy-bb {
   [[ $- != *x* ]] || { local -; \builtin set +x; } 2>/dev/null
   # Not in another shell that was given this function alone, not in a trap in the middle of a call, and not with a closed stdout.
-  if [[ \${_timmy_bb[*]+known} && ! \${_timmy_bb_call-} && -e /dev/fd/1 ]]; then
-    local -a _timmy_bb_call=(begun) _timmy_bb_reply=() _timmy_bb_traps=()
+  if [[ \${_timmy_bb[shell]+known} && ! \${_timmy_bb_call-} && -e /dev/fd/1 ]]; then
+    local _timmy_bb_call=begun
+    local -a _timmy_bb_reply _timmy_bb_traps
     if _timmy_bb_ask "$@"; then
       ((\${#_timmy_bb_reply[@]} == 1)) || _timmy_bb_show || _timmy_bb_reply=(4)
       return "\${_timmy_bb_reply[0]}"
@@ -80,7 +81,7 @@ function _timmy_bb_take {
 
 # Reads one reply, as bytes.
 function _timmy_bb_hear {
-  local -a _timmy_bb_fields=()
+  local -a _timmy_bb_fields
   local _timmy_bb_from=\${_timmy_bb[reply]} _timmy_bb_first='' _timmy_bb_stopped=''
   until \builtin read -r -N 1 -t 2 -u "$_timmy_bb_from" _timmy_bb_first; do
     (($? > 128)) || break
