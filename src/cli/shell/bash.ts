@@ -11,6 +11,7 @@ const CODE = shell`
 if [[ ! -o posix ]] && ((BASH_VERSINFO[0] > 4 || (BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4))); then
 
 # What this shell and its subshells know. An array, so that it never gets into the environment of other programs.
+#   0        there is all this: a shell that was given the function alone (export -f) has none of it
 #   shell    the shell that may begin and end the process, as its PID
 #   server   the process, as its PID; empty if there is none
 #   request, reply, token   its pipes. Who has taken the token, the one byte in the last of them, may write a request and read the reply
@@ -19,12 +20,12 @@ if [[ ! -o posix ]] && ((BASH_VERSINFO[0] > 4 || (BASH_VERSINFO[0] == 4 && BASH_
 #   missed   the subshell that could not use its parent's process once
 #   failed   with what around there was no process to be had
 [[ ! \${_timmy_bb[*]+known} ]] || _timmy_bb_end
-declare -gA _timmy_bb=([shell]=$BASHPID [server]= [around]= [busy]= [missed]= [failed]=)
+declare -gA _timmy_bb=([0]=known [shell]=$BASHPID [server]= [around]= [busy]= [missed]= [failed]=)
 
 function timmy-bb {
   [[ $- != *x* ]] || { local -; \builtin set +x; } 2>/dev/null
   # Not in another shell that was given this function alone, not in a trap in the middle of a call, and not with a closed stdout.
-  if [[ \${_timmy_bb[shell]+known} && ! \${_timmy_bb_call-} && -e /dev/fd/1 ]]; then
+  if [[ \${_timmy_bb+known} && ! \${_timmy_bb_call-} && -e /dev/fd/1 ]]; then
     local _timmy_bb_call=begun
     local -a _timmy_bb_reply _timmy_bb_traps
     if _timmy_bb_ask "$@"; then
