@@ -199,7 +199,7 @@ describe.concurrent("nothing goes on when the lock is given back", () => {
   test("lost: what has lost its parent is ended, too", async () => {
     const place = Workplace.memory();
     const orphan = "(sleep 3600 & echo child $!; echo token $TIMMY_BB_LOCK_TOKEN)";
-    const started = await begun(place, `${orphan}; sleep 3600`, "--ttl", "600ms");
+    const started = await begun(place, `${orphan}; sleep 3600`, "--ttl", "1500ms");
     await until("all of it", () => started.stdout().includes("token"));
     const [, child, token = ""] = /child (\d+)\ntoken (\w+)\n/.exec(String(started.stdout())) ?? [];
     await place.ask("lock", "release", "x", "--token", token);
