@@ -53,7 +53,11 @@ function plainly(code) {
     /^([\s\S]*?)var (\w+) = \{\};\n__export\(\2, \{\n([\s\S]*?)\n\}\);\nmodule\.exports = __toCommonJS\(\2\);\n/.exec(
       code,
     ) ?? [];
-  if (head === undefined) return code;
+  if (head === undefined) {
+    if (code.includes("__toCommonJS("))
+      throw new Error("esbuild writes exports in another form than this plugin knows");
+    return code;
+  }
   const body = code.slice(head.length).replace(/__toESM\((require\("\.[^"]*"\))\)/g, "$1");
   const needed = body.includes("__toESM(") ? helpers : ""; // for a package
   const exported = [...listed.matchAll(/^ {2}"?(\w+)"?: \(\) => (.*?),?$/gm)].map(([, as, what]) =>
@@ -85,7 +89,7 @@ function whenUsed(code) {
 function asFunctions(code) {
   const module =
     /^var require_(\w+) = __commonJS\(\{\n {2}"lazy:[^"]*"\((\w+)\) \{\n([\s\S]*?)\n {2}\}\n\}\);$/gm;
-  return code.replace(
+  const flat = code.replace(
     module,
     (_, name, exported, body) => `var made_${name};
 function require_${name}() {
@@ -95,4 +99,7 @@ ${body}
   return ${exported};
 }`,
   );
+  if (flat.includes('__commonJS({\n  "lazy:'))
+    throw new Error("esbuild writes modules in another form than this plugin knows");
+  return flat;
 }

@@ -2,7 +2,7 @@
 import { BlackboardError, reasonOf } from "../core/errors.ts";
 import { CannotRun, EXIT_OF_KIND, EXITS } from "./exit.ts";
 import type { Sink } from "./sink.ts";
-import type { Style } from "./style.ts";
+import { PLAIN, type Style } from "./style.ts";
 import { escapeControls, escapeJson } from "./terminal.ts";
 
 export interface ReportForm {
@@ -49,8 +49,17 @@ export class Reporter {
   }
 
   #write(line: (style: Style) => string): void {
-    const write = async () => this.#err.write(`${line(await this.#form.style())}\n`);
+    const write = async () => this.#err.write(`${line(await this.#style())}\n`);
     this.#written = this.#written.then(write).catch(() => {});
+  }
+
+  /** Whatever keeps the colours from being loaded – the package may be exchanged right now –, what is to be said is said without. */
+  async #style(): Promise<Style> {
+    try {
+      return this.#form.json ? PLAIN : await this.#form.style();
+    } catch {
+      return PLAIN;
+    }
   }
 }
 

@@ -43,7 +43,7 @@ function inUnits(ms: number, most: number): string {
   let [left, text, parts] = [ms, "", 0];
   for (const [name, unit] of UNITS) {
     const count = Math.floor(left / unit);
-    if (count <= 0 || parts === most) continue;
+    if (!(count > 0) || parts === most) continue; // NaN is not
     left -= count * unit;
     text += `${count}${name}`;
     parts++;

@@ -181,6 +181,15 @@ test("Ctrl-C is not for it; it ends by SIGTERM, and soon after its shell", async
   closeSync(held);
 });
 
+test("what is no request ends it, when those in front of that have been answered", async () => {
+  const place = Workplace.memory();
+  const requests = "printf '\\0003\\0set\\0k\\0v\\0no form\\0' | timmy-bb batch --frames";
+  const { exitCode, stdout, stderr } = await place.startBash(requests).ended;
+  expect([exitCode, stdout.toString()]).toEqual([2, "0\0"]);
+  expect(stderr.toString()).toContain("what came is no request");
+  expect(await place.ask("get", "k")).toBe("v\n");
+});
+
 test("a config file that has changed: the program is run, and whoever asks begins anew", async () => {
   const place = Workplace.memory();
   writeFileSync(place.path("config.yaml"), "blackboard:\n  keyspace_prefix: one\n");

@@ -135,7 +135,7 @@ describe.concurrent.each(SHELLS)("in %s", (shell) => {
 /** Odd settings and a user's own things; then whether they are still there. */
 const BASH_SETTINGS = `
   shopt -s extglob nullglob nocasematch failglob; set -C -f -o errtrace -o functrace
-  IFS=0oe; readonly IFS
+  IFS=0123456789oe; readonly IFS
   trap 'x=1' USR1; trap ': exit' EXIT; trap 'echo err' ERR
   REPLY=reply; MAPFILE=(map); coproc cat; sleep 30 & bg=$!
   printf() { :; }; read() { :; }
@@ -151,7 +151,7 @@ const BASH_SETTINGS = `
 
 const ZSH_SETTINGS = `
   setopt sh_word_split ksh_arrays no_clobber null_glob no_nomatch glob_subst err_return no_unset xtrace
-  IFS=0oe; readonly IFS
+  IFS=0123456789oe; readonly IFS
   trap 'x=1' USR1
   REPLY=reply; reply=(map); coproc cat; sleep 30 & bg=$!
   set -- one two

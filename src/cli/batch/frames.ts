@@ -35,20 +35,18 @@ export class RequestReader {
   #words: string[] = [];
 
   /**
-   * @returns the requests whose last byte is in this piece
+   * The requests whose last byte is in this piece, one by one: what is wrong behind one does not keep that from being answered.
    * @throws BlackboardError `usage` for what is no request
    */
-  read(piece: Buffer): Request[] {
-    const requests: Request[] = [];
+  *read(piece: Buffer): Generator<Request, void, undefined> {
     let start = 0;
     for (let end = piece.indexOf(NUL); end >= 0; end = piece.indexOf(NUL, start)) {
       const request = this.#add(decodeName(this.#fieldWith(piece.subarray(start, end))));
-      if (request !== null) requests.push(request);
       start = end + 1;
+      if (request !== null) yield request;
     }
     this.#size = checkSize("a field of a request", this.#size + piece.length - start);
     if (start < piece.length) this.#begun.push(piece.subarray(start));
-    return requests;
   }
 
   #fieldWith(last: Buffer): Buffer {

@@ -48,7 +48,7 @@ function _timmy_bb_ask {
   [[ -t 0 ]] && _timmy_bb_terminals+=0
   [[ -t 1 ]] && _timmy_bb_terminals+=1
   [[ -t 2 ]] && _timmy_bb_terminals+=2
-  \builtin printf '%s\0' "$_timmy_bb_terminals" $# "$@" >&"\${_timmy_bb[request]}"
+  \builtin printf '%s\0' "$_timmy_bb_terminals" "$#" "$@" >&"\${_timmy_bb[request]}"
   _timmy_bb_hear
   \builtin printf t >&"\${_timmy_bb[token]}"
   _timmy_bb[busy]=
@@ -58,7 +58,7 @@ function _timmy_bb_ask {
 # What the process has seen when it began and the program would see now. Whether a variable is exported counts, too.
 function _timmy_bb_look {
   local _timmy_bb_name
-  _timmy_bb_around="$PWD \${HOME+\${HOME@A}} \${XDG_CONFIG_HOME+\${XDG_CONFIG_HOME@A}} \${XDG_STATE_HOME+\${XDG_STATE_HOME@A}}"
+  _timmy_bb_around="\${PWD-} \${HOME+\${HOME@A}} \${XDG_CONFIG_HOME+\${XDG_CONFIG_HOME@A}} \${XDG_STATE_HOME+\${XDG_STATE_HOME@A}}"
   _timmy_bb_around+=" \${NO_COLOR+\${NO_COLOR@A}} \${FORCE_COLOR+\${FORCE_COLOR@A}} \${TERM+\${TERM@A}}"
   for _timmy_bb_name in "\${!TIMMY_BB_@}"; do _timmy_bb_around+=" \${!_timmy_bb_name+\${!_timmy_bb_name@A}}"; done
   [[ ! -e config.yaml ]] || _timmy_bb_around+=/config.yaml
@@ -198,7 +198,7 @@ function _timmy_bb_launch {
     \exec 0</dev/fd/0
     \exec @PROGRAM@ batch --frames --shell "$1"
   } <&0 &
-  \builtin printf %s $! >&"$_timmy_bb_answer"
+  \builtin printf %s "$!" >&"$_timmy_bb_answer"
 }
 
 # Lets go of the process, and ends it if it is this shell's own.
