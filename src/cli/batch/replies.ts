@@ -25,13 +25,11 @@ export function errorReply(thrown: unknown): Reply {
 /** What is not begun any more, because of that. Nothing was changed, also where that left it unknown. */
 export function notBegun(because: unknown): BlackboardError {
   const isKnown = because instanceof BlackboardError;
-  const kind = isKnown ? because.kind : "internal";
-  const hint = isKnown && because.hint !== undefined ? { hint: because.hint } : {};
-  return new BlackboardError(
-    kind === "unknown" ? "unavailable" : kind,
-    `not begun: ${isKnown ? because.message : reasonOf(because)}`,
-    { cause: because, ...hint },
-  );
+  const message = `not begun: ${isKnown ? because.message : reasonOf(because)}`;
+  if (!isKnown) return new BlackboardError("internal", message, { cause: because });
+  if (because.kind === "unknown") return new BlackboardError("unavailable", message, { cause: because }); // its hint is that it may have happened
+  const hint = because.hint === undefined ? {} : { hint: because.hint };
+  return new BlackboardError(because.kind, message, { cause: because, ...hint });
 }
 
 type Rows = AsyncIterable<Row | readonly Row[]>;
