@@ -51,12 +51,12 @@ export const keys: Command = {
     const board = await context.board();
     if (!given.flag("long") && selection === null) {
       const names = board.keyBatches(pattern, limit === undefined ? { sorted } : { sorted, limit });
-      return { rows: rowsOf(names, (key) => shortRow(key, end)) };
+      return { rows: rowsOf(names, (key) => new ShortRow(key, end)) };
     }
     const facts = first(board.listBatches(pattern, { ...selection, sorted }), limit);
-    if (!given.flag("long")) return { rows: rowsOf(facts, ({ key }) => shortRow(key, end)) };
+    if (!given.flag("long")) return { rows: rowsOf(facts, ({ key }) => new ShortRow(key, end)) };
     const heads = ["KEY", "TTL", "BYTES", "BY", "AGE"];
-    return { rows: rowsOf(facts, (one) => longRow(one, end)), heads };
+    return { rows: rowsOf(facts, (one) => new LongRow(one, end)), heads };
   },
 };
 
@@ -87,14 +87,6 @@ async function* rowsOf<Item>(
   rowOf: (item: Item) => Row,
 ): AsyncGenerator<readonly Row[]> {
   for await (const batch of batches) yield batch.map(rowOf);
-}
-
-function shortRow(key: string, end: "\0" | "\n"): Row {
-  return new ShortRow(key, end);
-}
-
-function longRow(facts: KeyFacts, end: "\0" | "\n"): Row {
-  return new LongRow(facts, end);
 }
 
 /** Of a million, each is made only in the form that is wanted. */
